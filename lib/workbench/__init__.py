@@ -1,0 +1,1 @@
+"""E-commerce workbench: the shared lib behind the notebooks."""

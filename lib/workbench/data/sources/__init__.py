@@ -1,0 +1,1 @@
+"""One module a source: raw files in, canonical tables out."""

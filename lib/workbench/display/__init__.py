@@ -1,0 +1,1 @@
+"""Figures, tables and widgets of the notebooks; shows results and computes none."""

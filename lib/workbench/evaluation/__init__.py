@@ -1,0 +1,1 @@
+"""Protocols, slices and comparisons of rankings."""

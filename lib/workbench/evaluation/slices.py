@@ -1,0 +1,52 @@
+"""Slices of an evaluation: which (user, item) pairs are looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from workbench.evaluation.comparison import Slice
+from workbench.ranking.interactions import Interactions
+
+HEAD_SHARE = 0.8  # the head is the fewest items that make this share of all orders
+COLD_SHARE = 0.25  # the quarter of households with the fewest orders
+
+
+def standard_slices(interactions: Interactions) -> dict[str, Slice | None]:
+    """All pairs; repeat and novel products of the household; head and tail products; warm and cold households.
+
+    Everything is told from purchases up to the cut, so that a slice never depends on what it measures.
+    """
+    counts = interactions.matrix()
+    bought = counts > 0
+    head = _head_items(interactions)
+    visits = interactions.orders.drop_duplicates(["user", "order"]).groupby("user").size()
+    cold = np.setdiff1d(np.arange(len(interactions.users)), visits.index[visits > visits.quantile(COLD_SHARE)])
+
+    def repeat(rows: pd.DataFrame) -> np.ndarray:
+        return np.asarray(bought[rows.user.to_numpy(), rows.item.to_numpy()]).ravel().astype(bool)
+
+    def in_head(rows: pd.DataFrame) -> np.ndarray:
+        return head[rows.item.to_numpy()]
+
+    def is_cold(rows: pd.DataFrame) -> np.ndarray:
+        return np.isin(rows.user.to_numpy(), cold)
+
+    return {
+        "all": None,
+        "repeat products": repeat,
+        "novel products": lambda rows: ~repeat(rows),
+        "head products": in_head,
+        "tail products": lambda rows: ~in_head(rows),
+        "warm households": lambda rows: ~is_cold(rows),
+        "cold households": is_cold,
+    }
+
+
+def _head_items(interactions: Interactions) -> np.ndarray:
+    orders = np.bincount(interactions.orders.item, minlength=len(interactions.items))
+    by_size = np.argsort(-orders, kind="stable")
+    share_before = (np.cumsum(orders[by_size]) - orders[by_size]) / max(orders.sum(), 1)
+    head = np.zeros(len(orders), bool)
+    head[by_size[share_before < HEAD_SHARE]] = True
+    return head

@@ -1,0 +1,1 @@
+"""From collected tables to trusted ones: quality rules, cleaning, exposure, labels, aggregates."""

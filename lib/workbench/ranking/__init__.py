@@ -1,0 +1,1 @@
+"""Candidates, features and rankers, and their fusion."""

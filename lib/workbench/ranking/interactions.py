@@ -1,0 +1,87 @@
+"""Purchases up to a week as codes and sparse matrices: what every ranker is fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """The eligible purchases of all users in weeks up to and including ``until``.
+
+    Codes follow the sorted ids, so that "ties by item id" is "ties by code".
+
+    Attributes:
+        users: [users] ids, sorted.
+        items: [items] ids of the eligible items, sorted.
+        log: one row an order line: ``user``, ``item``, ``order`` (codes), ``week``, ``quantity``, ``value``.
+        until: last week of the log.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    log: pd.DataFrame
+    until: int
+
+    @classmethod
+    def fit(
+        cls, purchases: pd.DataFrame, items: pd.DataFrame, until: int, min_users: int, excluded: tuple[str, ...] = ()
+    ) -> Interactions:
+        """Keep weeks ≤ ``until`` and the items that at least ``min_users`` users bought in them.
+
+        Args:
+            purchases: ``user_id, item_id, order_id, week, quantity, value``.
+            items: ``item_id, category``; the first part of the category path is the department.
+            until: nothing after this week is looked at.
+            min_users: an item bought by fewer users is not a product that can be ranked.
+            excluded: departments left out.
+        """
+        department = items.category.str.split(" > ").str[0]
+        allowed = items.item_id[~department.isin(excluded)]
+        seen = purchases[(purchases.week <= until) & purchases.item_id.isin(allowed)]
+        buyers = seen.groupby("item_id").user_id.nunique()
+        eligible = np.sort(buyers.index[buyers >= min_users].to_numpy(str))
+        if not len(eligible):
+            raise ValueError(f"no item was bought by {min_users} users up to week {until}: lower min_households")
+        users = np.sort(purchases.user_id.unique().astype(str))
+        kept = seen[seen.item_id.isin(eligible)]
+        log = pd.DataFrame(
+            {
+                "user": np.searchsorted(users, kept.user_id.to_numpy(str)),
+                "item": np.searchsorted(eligible, kept.item_id.to_numpy(str)),
+                "order": pd.factorize(kept.order_id)[0],
+                "week": kept.week.to_numpy(),
+                "quantity": kept.quantity.to_numpy(float),
+                "value": kept.value.to_numpy(float),
+            }
+        )
+        return cls(users, eligible, log, until)
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """One row for each (user, item, order) with its week: buying five in one basket is one decision."""
+        return self.log.drop_duplicates(["user", "item", "order"])[["user", "item", "order", "week"]]
+
+    def matrix(self, half_life: float | None = None) -> sp.csr_matrix:
+        """[users, items] number of orders; with a half-life in weeks, each order fades by its age."""
+        age = (self.until - self.orders.week).to_numpy(float)
+        weight = np.ones(len(age)) if half_life is None else 0.5 ** (age / half_life)
+        shape = (len(self.users), len(self.items))
+        return sp.coo_matrix((weight.astype(np.float32), (self.orders.user, self.orders.item)), shape).tocsr()
+
+    def truth(self, purchases: pd.DataFrame, last: int) -> pd.DataFrame:
+        """The distinct eligible (user, item) codes bought in weeks ``until + 1 … last``."""
+        window = purchases[(purchases.week > self.until) & (purchases.week <= last)]
+        window = window[window.item_id.isin(self.items)]
+        pairs = pd.DataFrame(
+            {
+                "user": np.searchsorted(self.users, window.user_id.to_numpy(str)),
+                "item": np.searchsorted(self.items, window.item_id.to_numpy(str)),
+            }
+        )
+        return pairs.drop_duplicates().sort_values(["user", "item"], ignore_index=True)

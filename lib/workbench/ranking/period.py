@@ -1,0 +1,116 @@
+"""One period of the timetable: everything fitted up to a week, labels from the weeks after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from workbench.ranking.candidates import ceiling, propose
+from workbench.ranking.features import candidate_features
+from workbench.ranking.interactions import Interactions
+from workbench.ranking.rankers import ALS, Content, Frequency, ItemKNN, Popularity, Ranker, tfidf_vectors
+
+EXCLUDED = ("FUEL", "MISCELLANEOUS", "COUPON")  # tills record them as products; nobody would recommend them
+
+
+@dataclass
+class Period:
+    """Candidates of one period with scores, features and labels.
+
+    Attributes:
+        interactions: the purchases the period may look at.
+        pairs: ``user``, ``item``, ``repeat``, ``by_<ranker>``, ``label``; sorted by user and item.
+        features: [pairs, features] of the fusion, the rankers' scores among them.
+        truth: the (user, item) codes bought in the label window.
+        truth_size: number of them for each user that has any.
+        without_truth: users who shopped before but bought nothing eligible in the label window.
+    """
+
+    interactions: Interactions
+    pairs: pd.DataFrame
+    features: pd.DataFrame
+    truth: pd.DataFrame
+    truth_size: pd.Series
+    without_truth: int
+
+    @property
+    def rankers(self) -> list[str]:
+        """Names of the rankers that scored the candidates."""
+        return [column.removeprefix("by_") for column in map(str, self.pairs) if column.startswith("by_")]
+
+    @property
+    def ceiling(self) -> float:
+        """Recall of the candidates."""
+        return ceiling(self.pairs, self.truth)
+
+    def add_ranker(self, name: str, score: np.ndarray) -> None:
+        """A further ranker's score of each pair; it becomes a feature of the fusion as well."""
+        self.pairs[f"by_{name}"] = score
+        self.features[f"by_{name}"] = np.asarray(score, np.float32)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was tuned on the label window, one value each."""
+
+    popular_weeks: int = 4
+    half_life: float = 20.0
+    profile_half_life: float = 8.0
+    neighbours: int = 50
+    factors: int = 64
+    alpha: float = 10.0
+    seed: int = 0
+
+
+def cheap_rankers(
+    interactions: Interactions, texts: Sequence[str], embed: Callable[[list[str]], np.ndarray], settings: Settings
+) -> list[Ranker]:
+    """All rankers but the cross-encoder, fitted on ``interactions``; ``texts`` has one text an eligible item."""
+    rankers: list[Ranker] = [
+        Popularity(settings.popular_weeks),
+        Frequency(),
+        Frequency(settings.half_life),
+        ItemKNN(settings.neighbours, settings.half_life),
+        ALS(settings.factors, settings.alpha, settings.half_life, settings.seed),
+        Content("tfidf", tfidf_vectors(list(texts)), settings.profile_half_life),
+        Content("bi_encoder", embed(list(texts)), settings.profile_half_life),
+    ]
+    return [ranker.fit(interactions) for ranker in rankers]
+
+
+def assemble(
+    purchases: pd.DataFrame,
+    items: pd.DataFrame,
+    interactions: Interactions,
+    label_until: int,
+    rankers: Sequence[Ranker],
+    each: dict[str, int],
+) -> Period:
+    """Candidates, features and labels for the users who bought something eligible in the label window.
+
+    Args:
+        purchases: all purchases; only weeks up to ``label_until`` are read, those after the cut for labels alone.
+        items: ``item_id, category``.
+        interactions: the eligible purchases up to the cut.
+        label_until: last week of the label window.
+        rankers: fitted on ``interactions``.
+        each: proposals of each ranker by name.
+    """
+    truth = interactions.truth(purchases, label_until)
+    truth_size = truth.groupby("user").size()
+    pairs = propose(truth_size.index.to_numpy(), interactions, rankers, each)
+    features = candidate_features(pairs[["user", "item"]], interactions, items)
+    scores = pairs.filter(regex="^by_")
+    pairs["label"] = pd.MultiIndex.from_frame(pairs[["user", "item"]]).isin(pd.MultiIndex.from_frame(truth)).astype(int)
+    shoppers = np.unique(interactions.log.user)
+    return Period(
+        interactions,
+        pairs,
+        pd.concat([features, scores], axis=1),
+        truth,
+        truth_size,
+        without_truth=len(np.setdiff1d(shoppers, truth_size.index.to_numpy())),
+    )

@@ -1,0 +1,1 @@
+"""Profiles, strict parameters, execution, statuses, reports and the index of runs."""
