@@ -1,0 +1,138 @@
+"""The `workbench` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from workbench.artifacts import StageError
+from workbench.run import compare as comparison
+from workbench.run import index, prune, report
+from workbench.run.profile import load_profile
+from workbench.run.progress import Progress, clock
+from workbench.run.project import InputError, Project
+from workbench.run.runner import Options, exit_code, run_profile
+from workbench.run.status import Run, all_runs, find_run
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+console = Console(markup=False, highlight=False)
+
+Outputs = Annotated[Path | None, typer.Option("--outputs", help="Folder of the runs; default: outputs/.")]
+ProfileName = Annotated[str, typer.Argument(help="A name in parameters/, or a path to a YAML file.")]
+RunName = Annotated[str, typer.Argument(help="A run's name or folder.")]
+
+
+@app.command()
+def run(
+    profile: ProfileName,
+    only: Annotated[str, typer.Option(help="Run just this stage, on the newest ok stages before it.")] = "",
+    start: Annotated[str, typer.Option("--from", help="Run this stage and those after it.")] = "",
+    resume: Annotated[str, typer.Option("--continue", help="Go on with this run where it stopped.")] = "",
+    force: Annotated[bool, typer.Option(help="Run also what did not change.")] = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="section.name=value, over the profile.")] = None,
+    on_failure: Annotated[str, typer.Option(help="Shell command to call when the run does not end ok.")] = "",
+    timeout: Annotated[int, typer.Option(min=1, help="Seconds that one cell may take.")] = 3600,
+    outputs: Outputs = None,
+) -> None:
+    """Run a profile's notebooks; the exit code is 0 (ok), 1 (a stage failed), 2 (bad input) or 130 (interrupted)."""
+    if only and start:
+        raise InputError("--only and --from exclude each other: give one")
+    options = Options(only, start, resume, force, tuple(settings or ()), on_failure, timeout)
+    runs = run_profile(Project.find(outputs=outputs), profile, options, Progress(console))
+    for each in runs:
+        _show_end(each)
+    raise typer.Exit(exit_code(runs))
+
+
+@app.command()
+def check(profile: ProfileName, outputs: Outputs = None) -> None:
+    """Check a profile, and show what it sets; nothing is run."""
+    project = Project.find(outputs=outputs)
+    project.check_outputs()
+    loaded = load_profile(project, profile)
+    table = Table("stage", "needs", "seconds", "differs from the defaults", title=f"profile {loaded.name}: right")
+    for name, notebook in loaded.notebooks.items():
+        seconds = f"{loaded.expected[name]:.0f}" if name in loaded.expected else ""
+        values = "\n".join(f"{key} = {value!r}" for key, value in loaded.values.get(name, {}).items())
+        table.add_row(name, ", ".join(notebook.needs), seconds, values)
+    console.print(table)
+
+
+@app.command()
+def runs(outputs: Outputs = None) -> None:
+    """List the runs, the newest first."""
+    table = Table("run", "status", "time", "headline")
+    for each in all_runs(Project.find(outputs=outputs).outputs):
+        record = each.record
+        time = clock(record["seconds"]) if record.get("seconds") is not None else ""
+        table.add_row(
+            each.name, record["status"], time, "\n".join(f"{k} {index.value(v)}" for k, v in index.headline(each))
+        )
+    console.print(table)
+
+
+@app.command()
+def compare(first: RunName, second: RunName, outputs: Outputs = None) -> None:
+    """Show parameters that differ and metrics side by side."""
+    folder = Project.find(outputs=outputs).outputs
+    one, two = find_run(folder, first), find_run(folder, second)
+    table = Table("stage", "parameter", one.name, two.name, title="parameters that differ")
+    for differing in comparison.parameters(one, two):
+        table.add_row(*differing)
+    console.print(table)
+    table = Table("stage", "metric", one.name, two.name, "difference", title="metrics")
+    for row in comparison.metrics(one, two):
+        table.add_row(*row)
+    console.print(table)
+
+
+@app.command("report")
+def render(run: RunName, outputs: Outputs = None) -> None:
+    """Render a run's reports again."""
+    folder = Project.find(outputs=outputs).outputs
+    found = find_run(folder, run)
+    for stage in found.stages():
+        if (stage.folder / "status.json").exists() and not stage.status.get("reused_from"):
+            report.write(found, stage)
+            console.print(str(stage.folder / "report.html"), soft_wrap=True)
+    index.write(folder)
+
+
+@app.command("prune")
+def delete(
+    keep: Annotated[int, typer.Option(min=1, help="How many runs of each profile to keep.")], outputs: Outputs = None
+) -> None:
+    """Delete old runs, but none that a kept run reuses, that is the profile's latest ok one, or that is in progress."""
+    folder = Project.find(outputs=outputs).outputs
+    for deleted in prune.prune(folder, keep):
+        console.print(f"deleted {deleted}")
+    index.write(folder)
+
+
+def main() -> None:
+    """Entry point: bad input is one line and exit code 2."""
+    try:
+        app()
+    except (InputError, StageError) as error:
+        print(f"workbench: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _show_end(run: Run) -> None:
+    """Headline results, and the report to open."""
+    metrics = index.headline(run)
+    if metrics:
+        table = Table("result", "value", title=run.name)
+        for name, row in metrics:
+            table.add_row(name, index.value(row))
+        console.print(table)
+    written = [report for stage in run.stages() if (report := stage.file("report.html")).exists()]
+    if written:
+        console.print(f"{run.record['status']}: open {written[-1]}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

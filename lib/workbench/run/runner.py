@@ -1,0 +1,257 @@
+"""A run: the stages of a profile one after the other, each in its process, with an honest status for each."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from workbench.artifacts import read_json
+from workbench.run import index, report, reuse
+from workbench.run.parameters import Notebook, check_name, typed
+from workbench.run.process import StageProcess
+from workbench.run.profile import Profile, load_profile
+from workbench.run.progress import Progress
+from workbench.run.project import InputError, Project, nearest
+from workbench.run.status import (
+    INTERRUPTED,
+    OK,
+    RUNNING,
+    Run,
+    StageFolder,
+    find_run,
+    me,
+    new_run,
+    newest_stage,
+    newest_with,
+    now,
+    profile_lock,
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds to a profile."""
+
+    only: str = ""
+    start: str = ""  # --from
+    resume: str = ""  # --continue
+    force: bool = False
+    settings: tuple[str, ...] = ()
+    on_failure: str = ""
+    timeout: int = 3600  # seconds for one cell
+
+
+@dataclass
+class Plan:
+    """One run to make: which stages are taken from an earlier run and which are to do."""
+
+    profile: Profile
+    todo: list[str]
+    taken: dict[str, StageFolder] = field(default_factory=dict)
+    run: Run | None = None  # an interrupted run that is continued
+
+
+def run_profile(project: Project, name: str, options: Options, progress: Progress) -> list[Run]:
+    """Check everything, then make the profile's runs (more than one if it has a grid).
+
+    Returns:
+        The runs, each with its status in run.json.
+
+    Raises:
+        InputError: bad input; nothing was started.
+
+    """
+    project.check_outputs()
+    profile = load_profile(project, name, options.settings)
+    with profile_lock(project.outputs, profile.name):
+        if options.resume:
+            plans = [_resumed(project, profile, options)]
+        else:
+            plans = [_plan(project, each, options) for each in profile.combinations()]
+        runs = []
+        with _interruptible() as stop:
+            for plan in plans:
+                runs.append(Runner(project, plan, options, progress, stop).execute())
+                if runs[-1].record["status"] == INTERRUPTED:
+                    break
+        return runs
+
+
+def exit_code(runs: list[Run]) -> int:
+    """0 if all ended ok, 130 after an interruption, else 1."""
+    statuses = {run.record["status"] for run in runs}
+    return 130 if INTERRUPTED in statuses else int(statuses != {OK})
+
+
+def _plan(project: Project, profile: Profile, options: Options) -> Plan:
+    stages = list(profile.notebooks)
+    chosen = options.only or options.start
+    if not chosen:
+        return Plan(profile, stages)
+    if chosen not in stages:
+        flag = "--only" if options.only else "--from"
+        raise InputError(f"{flag} {chosen}: profile '{profile.name}' has no such stage{nearest(chosen, stages)}")
+    at = stages.index(chosen)
+    todo = [chosen] if options.only else stages[at:]
+    for setting in options.settings:
+        if setting.partition(".")[0] not in {"common", *todo}:
+            raise InputError(f"--set {setting}: that stage is not run, leave it out")
+    needed = [name for name in stages[:at] if any(name in profile.notebooks[stage].needs for stage in todo)]
+    source = newest_with(project.outputs, profile.name, needed)
+    if needed and source is None:
+        missing = ", ".join(needed)
+        raise InputError(f"no run of '{profile.name}' has {missing} ok: run `workbench run {profile.name}` first")
+    earlier = [source.stage(name) for name in stages[:at]] if source else []
+    return Plan(profile, todo, {stage.name: stage for stage in earlier if stage.ok})
+
+
+def _resumed(project: Project, profile: Profile, options: Options) -> Plan:
+    run = find_run(project.outputs, options.resume)
+    record = run.record
+    if record["profile"] != profile.name:
+        raise InputError(f"--continue {run.name}: it is a run of profile '{record['profile']}', name that one")
+    if options.settings or options.only or options.start:
+        raise InputError("--continue takes the run's own parameters: leave out --set, --only and --from")
+    values: dict[str, dict[str, Any]] = {}
+    notebooks = {stage: Notebook(project.notebook(stage)) for stage in record["parameters"]}
+    for stage, recorded in record["parameters"].items():
+        where, defaults = f"--continue {run.name}: {stage}", notebooks[stage].defaults
+        for name, value in recorded.items():
+            if name != "profile":
+                check_name(name, defaults, where, f"{stage} now has no")
+                values.setdefault(stage, {})[name] = typed(value, defaults[name], f"{where}: {name}")
+    todo = list(record["todo"])
+    while todo and run.stage(todo[0]).ok:
+        todo.pop(0)
+    if not todo:
+        raise InputError(f"--continue {run.name}: every stage of it is ok, there is nothing to continue")
+    return Plan(replace(profile, notebooks=notebooks, values=values, grid={}), todo, run=run)
+
+
+class Runner:
+    """Makes one run."""
+
+    def __init__(self, project: Project, plan: Plan, options: Options, progress: Progress, stop: threading.Event):
+        self.project, self.options, self.progress, self.stop = project, options, progress, stop
+        self.profile, self.todo = plan.profile, plan.todo
+        self.run = plan.run or self._begin(plan)
+
+    def execute(self) -> Run:
+        """Make the run and record how it ended."""
+        began = time.monotonic()
+        self.run.write(status=RUNNING, ended=None, **me())
+        index.write(self.project.outputs)
+        status = self._stages()
+        self.run.write(status=status, ended=now(), seconds=round(time.monotonic() - began, 1))
+        report.refresh_links(self.run)
+        if status != OK:
+            self._call_on_failure(status)
+        elif all(stage.ok for stage in self.run.stages()):
+            self._point_latest()
+        index.write(self.project.outputs)
+        return self.run
+
+    def _begin(self, plan: Plan) -> Run:
+        run = new_run(self.project.outputs, self.profile.name)
+        run.write(
+            profile=self.profile.name,
+            started=now(),
+            status=RUNNING,
+            todo=plan.todo,
+            combination=self.profile.combination,
+            headline=list(self.profile.headline),
+            parameters={name: self._parameters(name, plan.taken) for name in self.profile.notebooks},
+            **me(),
+        )
+        for name, stage in plan.taken.items():
+            run.stage(name).reuse(stage)
+        return run
+
+    def _parameters(self, name: str, taken: dict[str, StageFolder]) -> dict[str, Any]:
+        """Parameters of a stage; one that is taken from an earlier run has those that it had there."""
+        if name in taken:
+            return Run(taken[name].folder.parent).record["parameters"][name]
+        return self.profile.parameters(name)
+
+    def _stages(self) -> str:
+        """Make the stages until one is not ok; the status of the run."""
+        expected = {name: self._expected(name) for name in self.todo}
+        for number, name in enumerate(self.todo, 1):
+            if self.stop.is_set():
+                return INTERRUPTED
+            notebook = self.profile.notebooks[name]
+            title = f"{number}/{len(self.todo)} {name}"
+            self.progress.stage_began(title, notebook.n_code, [expected[later] for later in self.todo[number - 1 :]])
+            status = self._stage(notebook)
+            self.progress.stage_ended(title, self.run.stage(name).status)
+            if status != OK:
+                return status
+        return OK
+
+    def _expected(self, name: str) -> dict[str, Any]:
+        """Status of the newest stage of this profile that ended ok, else what the profile says."""
+        last = newest_stage(self.project.outputs, self.profile.name, name)
+        if last is None:
+            return {"seconds": self.profile.expected.get(name)}
+        return read_json(last.file("status.json"))
+
+    def _stage(self, notebook: Notebook) -> str:
+        stage = self.run.stage(notebook.name)
+        parameters = self.profile.parameters(notebook.name)
+        key = reuse.key(notebook, parameters)
+        if not self.options.force and (found := reuse.candidate(self.project.outputs, self.run, stage.name, key)):
+            stage.reuse(found)
+            return OK
+        stage.clear(parameters)
+        stage.write(status=RUNNING, started=now(), profile=self.profile.name, key=key, **me())
+        began = time.monotonic()
+        process = StageProcess(notebook.path, stage.folder, self.options.timeout)
+        outcome = process.follow(self.stop.is_set, self.progress.cells_ended)
+        stage.write(
+            **outcome.result,
+            ended=now(),
+            seconds=round(time.monotonic() - began, 1),
+            peak_mb=round(outcome.peak_bytes / 2**20),
+            cell_seconds=outcome.cell_seconds,
+        )
+        report.write(self.run, stage)
+        return outcome.result["status"]
+
+    def _call_on_failure(self, status: str) -> None:
+        if not self.options.on_failure:
+            return
+        stage = next((stage for stage in self.run.stages() if not stage.ok and stage.status), None)
+        facts = {
+            "WORKBENCH_RUN": str(self.run.folder),
+            "WORKBENCH_STAGE": stage.name if stage else "",
+            "WORKBENCH_STATUS": status,
+            "WORKBENCH_REPORT": str(stage.file("report.html")) if stage else "",
+        }
+        code = subprocess.run(self.options.on_failure, shell=True, env=os.environ | facts, check=False).returncode
+        if code:
+            self.progress.say(f"the command of --on-failure ended with exit code {code}")
+
+    def _point_latest(self) -> None:
+        link = self.project.outputs / "latest-ok" / self.profile.name
+        link.parent.mkdir(exist_ok=True)
+        part = link.with_name(f".{link.name}.{os.getpid()}")
+        part.symlink_to(Path("..") / self.run.name)
+        part.replace(link)
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, in place of what they did before."""
+    stop = threading.Event()
+    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,33 @@
+"""`python -m tests.benchmarks [--only NAME]`: run the benchmarks, then show what is met and what is not."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from .record import line, recorded
+
+NOT_BENCHMARKS = {"__init__", "__main__", "record"}
+
+
+def main() -> int:
+    """Run each benchmark in a process of its own; 1 if one of them broke."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in NOT_BENCHMARKS)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=names, help="run just this one")
+    only = parser.parse_args().only
+    broken = [
+        name
+        for name in ([only] if only else names)
+        if subprocess.run([sys.executable, "-m", f"{__package__}.{name}"], check=False).returncode
+    ]
+    print("\nAll benchmarks, as last measured")
+    for row in recorded():
+        print(line(row))
+    for name in broken:
+        print(f"{name} broke: run `python -m {__package__}.{name}` to see why")
+    return int(bool(broken))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Fixtures for all tests."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before any numeric library is imported: two cores are shared
+
+from toy import ToyProject
+from workbench import cli
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[[object, str], None]:
+    """Skip where something outside Python is missing; with WORKBENCH_STRICT=1 fail instead."""
+
+    def check(condition: object, reason: str) -> None:
+        if not condition:
+            (pytest.fail if os.environ.get("WORKBENCH_STRICT") == "1" else pytest.skip)(reason)
+
+    return check
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToyProject:
+    """An empty toy project; the current folder is its root."""
+    project = ToyProject(tmp_path / "project")
+    monkeypatch.chdir(project.root)
+    for name in ("WORKBENCH_PROFILE", "WORKBENCH_AUTORELOAD"):
+        monkeypatch.delenv(name, raising=False)
+    return project
+
+
+@pytest.fixture
+def workbench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Call the command line in this process; the exit code."""
+
+    def call(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["workbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0)
+
+    return call

@@ -1,0 +1,159 @@
+"""What goes wrong inside a stage: the status, the exit code, the report, and --continue after the cause is gone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from toy import ToyProject
+from workbench.artifacts import read_json
+
+FAULTS = {
+    "kernel_died": ("import os; os.kill(os.getpid(), 9)", "the kernel died"),
+    "failed": ("raise ValueError('the <b>price</b> is wrong')", "ValueError: the &lt;b&gt;price&lt;/b&gt; is wrong"),
+    "gate_failed": (
+        "from workbench.artifacts import GateFailed; raise GateFailed('quality 0.4 is under 0.9')",
+        "quality 0.4 is under 0.9",
+    ),
+    "timeout": ("import time; time.sleep(60)", "the cell took longer than 8 s"),
+    "stopped": ("import sys; sys.exit(0)", "the notebook stopped here, before its last cell"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_told_and_can_be_continued(toy: ToyProject, workbench: Callable[..., int], fault: str) -> None:
+    code, reason = FAULTS[fault]
+    status = "failed" if fault == "stopped" else fault
+    repaired = toy.root / "repaired"
+    toy.notebook(
+        "01_a",
+        "stage.path('data/part.txt').write_text('half')\nstage.path('checkpoint/step').write_text('1')",
+        f"from pathlib import Path\nif not Path({str(repaired)!r}).exists():\n    {code}",
+        "stage.path('data/x.txt').write_text(stage.path('checkpoint/step').read_text())",
+    )
+    toy.profile()
+    told = toy.root / "told"
+    notify = f'echo "$WORKBENCH_STAGE $WORKBENCH_STATUS $WORKBENCH_RUN $WORKBENCH_REPORT" > {told}'
+
+    assert workbench("run", "toy", "--timeout", 8 if fault == "timeout" else 60, "--on-failure", notify) == 1
+
+    [run] = toy.runs()
+    assert run.record["status"] == status
+    found = toy.status("01_a")
+    assert (found["status"], found["cell"]) == (status, 5)
+    report = toy.report("01_a")
+    assert reason in report
+    assert f"{status}: the notebook stopped at cell 5" in report
+    assert 'id="failed"' in report
+    assert "\x1b" not in report
+    assert (run.folder / "01_a" / "notebook.ipynb").exists()
+    assert not (run.folder / "01_a" / "manifest.json").exists()
+    assert not (toy.outputs / "latest-ok" / "toy").exists()
+    assert told.read_text().split() == ["01_a", status, str(run.folder), str(run.folder / "01_a" / "report.html")]
+    assert f'class="{status}"' in (toy.outputs / "index.html").read_text()
+
+    repaired.touch()
+    (run.folder / "01_a" / "checkpoint" / "step").write_text("from the first attempt")
+    (run.folder / "01_a" / "data" / "stale.txt").touch()
+    toy.notebook(
+        "01_a",
+        "import os\nassert os.path.exists(stage.folder / 'checkpoint/step')",
+        "stage.path('data/x.txt').write_text(stage.path('checkpoint/step').read_text())",
+    )
+    assert workbench("run", "toy", "--continue", run.name) == 0
+    assert [each.name for each in toy.runs()] == [run.name]
+    assert toy.status("01_a")["status"] == run.record["status"] == "ok"
+    assert (run.folder / "01_a" / "data" / "x.txt").read_text() == "from the first attempt"
+    assert not (run.folder / "01_a" / "data" / "stale.txt").exists()
+    assert [entry["path"] for entry in read_json(run.folder / "01_a" / "manifest.json")["outputs"]] == ["data/x.txt"]
+    assert (toy.outputs / "latest-ok" / "toy").resolve() == run.folder
+    assert "the notebook stopped" not in toy.report("01_a")
+
+
+def test_a_notebook_that_does_not_mark_itself_complete_is_not_ok(toy: ToyProject, workbench) -> None:
+    path = toy.notebook("01_a")
+    path.write_text(path.read_text().replace("stage.complete()", "stage.folder"))
+    toy.profile()
+    assert workbench("run", "toy") == 1
+    assert "end it with stage.complete()" in toy.report("01_a")
+
+
+def test_exit_after_completion_but_before_the_last_cell_is_not_ok(toy: ToyProject, workbench) -> None:
+    toy.notebook("01_a", "stage.complete()\nimport sys; sys.exit(0)")
+    toy.profile()
+    assert workbench("run", "toy") == 1
+    assert toy.status("01_a")["cell"] == 4
+
+
+def test_death_of_the_stage_process_leaves_no_kernel(toy: ToyProject, workbench) -> None:
+    pid = toy.root / "pid"
+    toy.notebook(
+        "01_a",
+        f"import os, signal, time\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\ntime.sleep(1.5)\n"
+        "os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)",
+    )
+    toy.profile()
+    assert workbench("run", "toy") == 1
+    status = toy.status("01_a")
+    assert (status["status"], status["cell"]) == ("failed", 4)
+    assert "ended with signal 9" in toy.report("01_a")
+    assert toy.gone(int(pid.read_text()))
+
+
+def test_a_later_stage_fails_and_the_earlier_ones_stay(toy: ToyProject, workbench, capsys) -> None:
+    repaired = toy.root / "repaired"
+    toy.notebook("01_a", "stage.path('data/x.txt').write_text('one')")
+    toy.notebook("02_b", f"import os\nassert os.path.exists({str(repaired)!r}), 'not yet'", needs=("01_a",))
+    toy.notebook("03_c", needs=("02_b",))
+    toy.profile()
+    assert workbench("run", "toy") == 1
+    [run] = toy.runs()
+    first = toy.status("01_a")
+    assert [stage.status.get("status") for stage in run.stages()] == ["ok", "failed", None]
+    assert 'class="todo">03_c' in toy.report("02_b")
+    assert "02_b: failed in cell 4: AssertionError: not yet" in capsys.readouterr().out
+    repaired.touch()
+    assert workbench("run", "toy", "--continue", run.name) == 0
+    assert [stage.status["status"] for stage in run.stages()] == ["ok", "ok", "ok"]
+    assert toy.status("01_a") == first
+    assert '<a href="../03_c/report.html">03_c</a>' in toy.report("01_a")
+    assert workbench("run", "toy", "--continue", run.name) == 2
+
+
+def test_an_altered_input_stops_the_stage_and_is_not_reused(toy: ToyProject, workbench) -> None:
+    toy.notebook("01_a", "stage.path('data/x.txt').write_text('one')")
+    toy.notebook("02_b", "print(stage.input('01_a', 'data/x.txt').read_text())", needs=("01_a",))
+    toy.profile()
+    assert workbench("run", "toy") == 0
+    first = toy.runs()[0]
+    (first.folder / "01_a" / "data" / "x.txt").write_text("two")
+    assert workbench("run", "toy", "--only", "02_b", "--force") == 1
+    assert toy.status("02_b")["cell"] == 3
+    assert "was altered after stage 01_a ended" in toy.report("02_b")
+    assert workbench("run", "toy") == 0
+    assert toy.status("01_a")["reused_from"] is None
+
+
+def test_what_the_user_has_does_not_reach_the_kernel(
+    toy: ToyProject, workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("polluted = True")
+    kernel = tmp_path / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "x", "language": "python"}')
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    toy.notebook(
+        "01_a",
+        "import sys, os\nprint(sys.executable, os.getcwd(), 'polluted' in globals())",
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2]);",
+    )
+    toy.profile()
+    assert workbench("run", "toy") == 0
+    import sys
+
+    assert f"{sys.executable} {toy.root / 'notebooks'} False" in (toy.runs()[0].folder / "01_a" / "log.txt").read_text()
+    assert '<img alt="figure" src="data:image/png;base64' in toy.report("01_a")
