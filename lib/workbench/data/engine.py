@@ -1,0 +1,57 @@
+"""The engine under the Ibis expressions: one connection, and sampling that every engine repeats.
+
+Engines differ in `hash()` and in seeded samples, and agree on SHA-256: samples are drawn by the first 60 bits of the
+digest of the raw id, read here as hexadecimal digits.
+"""
+
+import resource
+import tempfile
+from pathlib import Path
+
+import ibis
+from ibis.expr.types import IntegerValue, StringValue, Table
+
+HEX = "0123456789abcdef"
+DIGITS = 15  # hexadecimal, so 60 bits
+
+
+def connect(memory_limit: str = "2500MB", threads: int = 2, temp_directory: str | Path = "") -> ibis.BaseBackend:
+    """Open the embedded engine.
+
+    Args:
+        memory_limit: what the engine may hold before it spills, such as "2500MB".
+        threads: worker threads; 0 leaves the choice to the engine.
+        temp_directory: where it spills; the system's temporary folder if empty.
+
+    """
+    settings: dict[str, object] = {"memory_limit": memory_limit, "preserve_insertion_order": False}
+    settings |= {"threads": threads} if threads else {}
+    settings["temp_directory"] = str(temp_directory or Path(tempfile.gettempdir()) / "workbench-spill")
+    con = ibis.duckdb.connect(":memory:", **settings)
+    con.raw_sql("SET enable_progress_bar = false")  # in a notebook it would be a widget
+    return con
+
+
+def keep(con: ibis.BaseBackend, name: str, table: Table) -> Table:
+    """Compute `table` once and keep it in the engine under `name`, because several results read it."""
+    return con.create_table(name, table, overwrite=True)
+
+
+def digest(*ids: StringValue, salt: str = "") -> StringValue:
+    """First 60 bits of SHA-256 over the ids, 15 hexadecimal digits; the order of digests is a random order of ids."""
+    text = ibis.literal("|").join([ibis.literal(salt), *(value.cast("string") for value in ids)])
+    return text.hexdigest("sha256").left(DIGITS)
+
+
+def digits(hexadecimal: StringValue, start: int, count: int) -> IntegerValue:
+    """`count` hexadecimal digits from position `start`, as a whole number below 16**count."""
+    places = [ibis.literal(HEX).find(hexadecimal.substr(start + i, 1)) for i in range(count)]
+    value = ibis.literal(0, "int64")
+    for place in places:
+        value = value * 16 + place.cast("int64")
+    return value
+
+
+def peak_memory_gb() -> float:
+    """Most memory that this process has held so far, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # Linux counts in kB

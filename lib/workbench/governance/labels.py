@@ -1,0 +1,163 @@
+"""Turn behaviour into training pairs: what a household bought before, a product it was shown, whether it bought it."""
+
+from collections.abc import Mapping
+
+import ibis
+import pandas as pd
+from ibis import _
+from ibis.expr.types import Table
+
+from workbench.data import engine
+from workbench.data.contract import COLUMNS, SPLITS, conform
+from workbench.governance.exposure import channel
+
+MEMORY = 12  # weeks of purchases that a context looks back on
+LENGTH = 8  # kinds of product in a context, about 40 word pieces
+
+
+def contexts(purchases: Table, items: Table, moments: Table, memory: int = MEMORY, length: int = LENGTH) -> Table:
+    """What a household bought lately, in words, as of the beginning of a week: 'bananas; soft drinks can; …'.
+
+    The kinds of product bought in the `memory` weeks before, those first that were bought in more and in later weeks:
+    a week counts `memory` for the last one, down to 1 for the earliest; ties by text.
+
+    Args:
+        purchases: user_id, item_id, week.
+        items: item_id, type_text.
+        moments: user_id, week; nothing bought in that week or later is looked at.
+        memory: weeks to look back.
+        length: kinds of product to name.
+
+    Returns:
+        user_id, week, context; no row for a household that bought nothing in that time.
+
+    """
+    past = purchases.select("user_id", "item_id", past_week=_.week)
+    asked = moments.select("user_id", "week").distinct()
+    seen = asked.join(past, ["user_id", asked.week > past.past_week, asked.week <= past.past_week + memory])
+    kinds = seen.join(items.select("item_id", "type_text"), "item_id").select(
+        "user_id", "week", "past_week", "type_text"
+    )
+    score = (memory + 1 - (_.week - _.past_week)).sum()
+    scored = kinds.distinct().group_by("user_id", "week", "type_text").agg(score=score)
+    order = ibis.window(group_by=["user_id", "week"], order_by=[scored.score.desc(), scored.type_text])
+    ranked = scored.mutate(rank=ibis.row_number().over(order)).filter(_.rank < length)
+    slots = {f"slot{i}": ranked.type_text.max(where=ranked["rank"] == i) for i in range(length)}
+    filled = ranked.group_by("user_id", "week").agg(**slots)
+    return filled.select("user_id", "week", context=ibis.literal("; ").join([filled[slot] for slot in slots]))
+
+
+def exposures(bought: Table, sampled: Table) -> Table:
+    """Exposed purchases (weight 1) and the sample of exposed non-purchases: user_id, week, item_id, bought, weight."""
+    columns = ("user_id", "week", "item_id", "bought", "weight")
+    ones = bought.mutate(bought=True, weight=ibis.literal(1.0))
+    zeros = sampled.mutate(bought=False)
+    both = ones.select(*columns).union(zeros.select(*columns))
+    return both.mutate(item_id=both.item_id.cast("string"))
+
+
+def groups(exposed: Table, history: Table, splits: Mapping[str, tuple[int, int]], targets: Mapping[str, int]) -> Table:
+    """Household-weeks for each split, whole, drawn by digest until their pairs would exceed the target.
+
+    Args:
+        exposed: as `exposures` gives it.
+        history: user_id, week of the household-weeks that have a context.
+        splits: first and last week of each split.
+        targets: how many pairs each split may have.
+
+    Returns:
+        user_id, week, split.
+
+    """
+    known = exposed.semi_join(history, ["user_id", "week"])
+    sizes = known.group_by("user_id", "week").agg(pairs=_.count())
+    inside = [(sizes.week.between(first, last), name) for name, (first, last) in splits.items()]
+    sizes = sizes.mutate(split=ibis.cases(*inside, else_=None)).filter(_.split.notnull())
+    order = engine.digest(sizes.user_id, sizes.week, salt="group")
+    line = ibis.cumulative_window(group_by="split", order_by=[order, sizes.user_id, sizes.week])
+    room = ibis.cases(*((sizes.split == name, target) for name, target in targets.items()), else_=0)
+    placed = sizes.mutate(running=sizes.pairs.sum().over(line), room=room)
+    return placed.filter(_.running <= _.room).select("user_id", "week", "split")
+
+
+def pairs(
+    con: ibis.BaseBackend,
+    purchases: Table,
+    items: Table,
+    exposed: Table,
+    splits: Mapping[str, tuple[int, int]],
+    targets: Mapping[str, int],
+) -> Table:
+    """The contract's `pairs`, and user_id and week, ordered by pair_id: one group is one household in one week.
+
+    All exposed purchases of a chosen household-week and its sampled non-purchases are in; weights bring the sample back
+    to what was shown, within each household-week. `event_time` is the beginning of the household's first trip of
+    the week, when it could first have seen the product.
+
+    Args:
+        con: the engine.
+        purchases: user_id, item_id, week, timestamp.
+        items: item_id, title, type_text.
+        exposed: as `exposures` gives it.
+        splits: first and last week of each split.
+        targets: how many pairs each split may have.
+
+    """
+    trips = purchases.group_by("user_id", "week").agg(event_time=_.timestamp.min())
+    past = purchases.select("user_id", past_week=_.week).distinct()
+    before = trips.join(past, ["user_id", trips.week > past.past_week, trips.week <= past.past_week + MEMORY])
+    chosen = engine.keep(con, "groups", groups(exposed, before.select("user_id", "week").distinct(), splits, targets))
+    context = engine.keep(con, "contexts", contexts(purchases, items, chosen))
+    shown = (
+        exposed.join(chosen, ["user_id", "week"]).join(context, ["user_id", "week"]).join(trips, ["user_id", "week"])
+    )
+    told = shown.join(items.select("item_id", "title"), "item_id")
+    group = told.user_id + "-" + told.week.cast("string").lpad(2, "0")
+    return told.select(
+        pair_id=group + "-" + told.item_id,
+        group_id=group,
+        context=told.context,
+        candidate_id=told.item_id,
+        candidate=told.title,
+        label=told.bought.cast("int64"),
+        weight=told.weight,
+        origin=ibis.literal("observed"),
+        split=told.split,
+        event_time=told.event_time,
+        user_id=told.user_id,
+        week=told.week,
+    ).order_by("pair_id")
+
+
+def balance(pairs: Table) -> pd.DataFrame:
+    """Each split's groups, pairs, positives, share of positives, and their natural rate by the weights."""
+    table = pairs.group_by("split").agg(
+        groups=_.group_id.nunique(), users=_.user_id.nunique(), pairs=_.count(), positives=_.label.sum(),
+        share=_.label.mean(), natural_rate=(_.label * _.weight).sum() / _.weight.sum(),
+    )  # fmt: skip
+    return table.execute().set_index("split").reindex(list(SPLITS)).dropna(how="all")
+
+
+def events(purchases: Table, bought: Table, sampled: Table) -> Table:
+    """Purchases, marked with the channel that exposed them, and sampled impressions, as one table of events.
+
+    Own columns beyond the contract: store_id, week, channel (display, mailer, both; null: never promoted to the
+    household that week) and weight (1, or the inverse sampling rate of an impression).
+    """
+    key = ("user_id", "week", "item_id")
+    marks = bought.select("user_id", "week", item_id=_.item_id.cast("string"), channel=channel(bought))
+    marked = purchases.left_join(marks, key).mutate(weight=ibis.literal(1.0))
+    trips = purchases.group_by("user_id", "week").agg(timestamp=_.timestamp.min())
+    seen = sampled.join(trips, ["user_id", "week"])
+    item, group = seen.item_id.cast("string"), seen.user_id + "-" + seen.week.cast("string")
+    impressions = seen.select(
+        "user_id", "week", "timestamp", "weight",
+        event_id="i-" + group + "-" + item,
+        item_id=item,
+        event_type=ibis.literal("impression"),
+        store_id=seen.store_id.cast("string"),
+        channel=channel(seen),
+    )  # fmt: skip
+    own = ("store_id", "week", "channel", "weight")
+    both = [conform(part, "events").select(*COLUMNS["events"], *own) for part in (marked, impressions)]
+    return both[0].union(both[1]).order_by("user_id", "timestamp", "event_id")
