@@ -1,0 +1,146 @@
+"""Figures and sentences of the pretraining and fine-tuning notebooks, from their result tables."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from workbench.display.style import MUTED, PALETTE
+
+NAMES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "brier": "Brier score"}
+LOWER_IS_BETTER = {"brier"}
+
+
+def training_curves(curves: Mapping[str, pd.DataFrame], held_out: str = "eval_loss", label: str = "loss") -> Figure:
+    """Training loss (left, smoothed) and the held-out number (right) over tokens seen, a line a model.
+
+    curves: model → table with tokens, loss and the column `held_out`, missing where it was not evaluated.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
+    for (name, curve), color in zip(curves.items(), PALETTE, strict=False):
+        smooth = curve["loss"].ewm(halflife=3).mean()
+        left.plot(curve["tokens"] / 1000, curve["loss"], color=color, alpha=0.25, lw=1)
+        left.plot(curve["tokens"] / 1000, smooth, color=color, label=name)
+        points = curve.dropna(subset=[held_out])
+        right.plot(points["tokens"] / 1000, points[held_out], "o-", color=color, label=name)
+    left.set(title="Training", xlabel="thousand tokens seen", ylabel="loss (nats)")
+    right.set(title="Held out", xlabel="thousand tokens seen", ylabel=label)
+    right.legend(loc="best")
+    return _done(figure)
+
+
+def before_after(table: pd.DataFrame) -> Figure:
+    """Held-out perplexity (log scale) and masked accuracy: a bar each for the rows "before" and "after"."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.6))
+    for axis, column, title, form in (
+        (axes[0], "perplexity", "Perplexity (lower is better)", "{:,.0f}"),
+        (axes[1], "masked_accuracy", "Masked words guessed (higher is better)", "{:.1%}"),
+    ):
+        bars = axis.barh(list(table.index), table[column], color=[MUTED, PALETTE[0]], height=0.6)
+        axis.bar_label(bars, [form.format(value) for value in table[column]], padding=4)
+        axis.invert_yaxis()
+        axis.set(title=title)
+        axis.margins(x=0.25)
+    axes[0].set_xscale("log")
+    axes[0].set_xlim(left=1)
+    axes[1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return _done(figure)
+
+
+def comparison_figure(table: pd.DataFrame) -> Figure:
+    """A panel a metric: each model's value with its interval. table: rows of `models.comparison.compare`."""
+    models = table[~table["subject"].str.contains(" - ", regex=False)]
+    names = list(models["metric"].unique())
+    figure, axes = plt.subplots(1, len(names), figsize=(3.6 * len(names), 2.6), sharey=True, squeeze=False)
+    for axis, metric in zip(axes[0], names, strict=True):
+        _intervals(axis, models[models["metric"] == metric])
+        axis.set_title(NAMES.get(metric, metric))
+        axis.set_xlabel("lower is better" if metric in LOWER_IS_BETTER else "higher is better")
+    axes[0, 0].invert_yaxis()
+    return _done(figure)
+
+
+def reliability_figure(table: pd.DataFrame) -> Figure:
+    """Observed against predicted rate, a line a model, on log scales: bought products are rare."""
+    figure, axis = plt.subplots(figsize=(4.8, 4.2))
+    seen = table[(table["predicted"] > 0) & (table["observed"] > 0)]
+    sns.lineplot(seen, x="predicted", y="observed", hue="subject", marker="o", ax=axis)
+    low, high = seen[["predicted", "observed"]].min().min(), seen[["predicted", "observed"]].max().max()
+    axis.plot([low, high], [low, high], "--", color=MUTED, lw=1, zorder=0)
+    axis.set(xscale="log", yscale="log", xlabel="predicted rate", ylabel="observed rate")
+    axis.set_title("Of pairs given p, what share was bought?")
+    axis.legend(title=None)
+    return _done(figure)
+
+
+def learned_pretraining(table: pd.DataFrame, tokens: int, seconds: float) -> str:
+    """What the held-out numbers say, as Markdown. table: rows "before" and "after"."""
+    before, after = table.loc["before"], table.loc["after"]
+    verdict = "guesses better" if after["loss"] < before["loss"] else "guesses **no** better"
+    return "\n".join(
+        [
+            f"- After {tokens:,} tokens ({seconds:,.0f} s of training) the model {verdict} than before: held-out "
+            f"perplexity went from {before['perplexity']:,.0f} to {after['perplexity']:,.0f}, and it guesses "
+            f"{after['masked_accuracy']:.1%} of the masked words instead of {before['masked_accuracy']:.1%}.",
+            "- The *before* is that high because the base model carries no masked-language head: its head starts "
+            "fresh. The step from before to after mixes what the head learned with what the encoder learned.",
+            "- Whether the encoder became better *for pairs* is therefore not read from this figure: notebook 03 "
+            "fine-tunes the adapted and the unadapted encoder alike and compares them.",
+        ]
+    )
+
+
+def learned_finetuning(table: pd.DataFrame, report: pd.DataFrame, error: float) -> str:
+    """What the comparison says, as Markdown, whichever model wins.
+
+    table: rows of `models.comparison.compare`; report: of `classification_report`; error: the calibration error.
+    """
+    rows = table.set_index(["subject", "metric"])
+    first = table["subject"].iloc[0]
+    best = rows.loc[(first, "roc_auc")]
+    lines = [
+        f"- The fine-tuned {first} model reaches ROC-AUC {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}] "
+        f"and PR-AUC {rows.loc[(first, 'pr_auc'), 'value']:.3f} on {best['n']:,.0f} test pairs."
+    ]
+    for subject in table["subject"].unique():
+        if subject.startswith(f"{first} - "):
+            lines.append(_difference(subject, rows.loc[subject]))
+    bought = report[report["class"] == "bought"].set_index("metric")["value"]
+    lines.append(
+        f"- At the threshold chosen on valid, {bought['precision']:.1%} of what it predicts is bought (precision), and "
+        f"it finds {bought['recall']:.1%} of what is bought (recall), at the natural rate. Its calibrated "
+        f"probabilities are off by {error:.4f} on average."
+    )
+    return "\n".join(lines)
+
+
+def _difference(subject: str, rows: pd.DataFrame) -> str:
+    first, other = subject.split(" - ", 1)
+    parts = []
+    for metric in ("roc_auc", "pr_auc"):
+        row = rows.loc[metric]
+        sure = "" if row["low"] > 0 or row["high"] < 0 else ", not distinguishable from 0"
+        parts.append(f"{NAMES[metric]} {row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]{sure}")
+    row = rows.loc["roc_auc"]
+    verdict = "beats" if row["low"] > 0 else "loses to" if row["high"] < 0 else "cannot be told from"
+    return f"- By ROC-AUC, {first} **{verdict}** {other}: {'; '.join(parts)}."
+
+
+def _intervals(axis: Axes, rows: pd.DataFrame) -> None:
+    for (_, row), color in zip(rows.iterrows(), PALETTE, strict=False):
+        axis.plot([row["low"], row["high"]], [row["subject"]] * 2, color=color, lw=2.5, solid_capstyle="round")
+        axis.plot(row["value"], row["subject"], "o", color=color, ms=8)
+        axis.annotate(
+            f"{row['value']:.4g}", (row["value"], row["subject"]), (0, 9), textcoords="offset points", ha="center"
+        )
+    axis.margins(x=0.2, y=0.35)
+
+
+def _done(figure: Figure) -> Figure:
+    """Take the figure from pyplot, so that a notebook shows it once, as the cell's value."""
+    plt.close(figure)
+    return figure

@@ -1,0 +1,107 @@
+"""Weighted metrics of binary predictions, and their intervals by resampling households; pure numpy.
+
+Every metric takes labels (n, 0 or 1), scores or probabilities (n) and weights (n, or replicates × n), and returns one
+number for each row of weights: a bootstrap is a matrix of weights. Rates are the natural ones where the weights are
+inverse sampling rates.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def roc_auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> np.ndarray:
+    """Area under the ROC curve: the chance that a positive scores above a negative, a tie counting half."""
+    positive, negative = _by_threshold(labels, scores, weights)
+    above = np.cumsum(positive, -1) - positive / 2
+    return (above * negative).sum(-1) / (positive.sum(-1) * negative.sum(-1))
+
+
+def pr_auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> np.ndarray:
+    """Average precision: precision at each threshold, weighted by the recall that it adds (as in scikit-learn)."""
+    positive, negative = _by_threshold(labels, scores, weights)
+    hits = np.cumsum(positive, -1)
+    precision = hits / np.maximum(hits + np.cumsum(negative, -1), np.finfo(float).tiny)
+    return (precision * positive).sum(-1) / positive.sum(-1)
+
+
+def brier(labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None) -> np.ndarray:
+    """Mean squared distance of the probability from the label."""
+    labels, probabilities = np.asarray(labels, float), np.asarray(probabilities, float)
+    return _mean((probabilities - labels) ** 2, weights)
+
+
+def log_loss(labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None) -> np.ndarray:
+    """Mean negative log-likelihood, in nats; probabilities are kept 1e-15 away from 0 and 1."""
+    labels, p = np.asarray(labels, float), np.clip(np.asarray(probabilities, float), 1e-15, 1 - 1e-15)
+    return _mean(-(labels * np.log(p) + (1 - labels) * np.log1p(-p)), weights)
+
+
+def precision_recall_f1(
+    labels: ArrayLike, predicted: ArrayLike, weights: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision TP / (TP + FP), recall TP / (TP + FN) and F1 of the class 1; 0 where nothing is predicted or true."""
+    labels, predicted = np.asarray(labels, float), np.asarray(predicted, float)
+    w = np.ones(len(labels)) if weights is None else np.asarray(weights, float)
+    hits, shown, true = ((w * chosen).sum(-1) for chosen in (labels * predicted, predicted, labels))
+    tiny = np.finfo(float).tiny
+    return hits / np.maximum(shown, tiny), hits / np.maximum(true, tiny), 2 * hits / np.maximum(shown + true, tiny)
+
+
+def reliability(
+    labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None, bins: int = 10
+) -> dict[str, np.ndarray]:
+    """Mean predicted and observed rate, and share of the weight, in bins of equal weight (empty bins are left out)."""
+    labels, p = np.asarray(labels, float), np.asarray(probabilities, float)
+    w = np.ones(len(labels)) if weights is None else np.asarray(weights, float)
+    order = np.argsort(p, kind="stable")
+    middle = (np.cumsum(w[order]) - w[order] / 2) / w.sum()
+    number = np.empty(len(p), dtype=int)
+    number[order] = np.minimum((middle * bins).astype(int), bins - 1)
+    mass, predicted, observed = (np.bincount(number, w * x, minlength=bins) for x in (np.ones_like(p), p, labels))
+    full = mass > 0
+    return {
+        "predicted": predicted[full] / mass[full],
+        "observed": observed[full] / mass[full],
+        "share": mass[full] / w.sum(),
+    }
+
+
+def calibration_error(
+    labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None, bins: int = 10
+) -> float:
+    """Expected calibration error: mean distance of predicted from observed rate over the bins of `reliability`."""
+    table = reliability(labels, probabilities, weights, bins)
+    return float((np.abs(table["predicted"] - table["observed"]) * table["share"]).sum())
+
+
+def household_weights(households: ArrayLike, weights: ArrayLike, draws: int, seed: int) -> np.ndarray:
+    """Weights (draws × n) of a bootstrap that draws whole households with replacement, each with all its pairs."""
+    _, number = np.unique(np.asarray(households), return_inverse=True)
+    size = int(number.max()) + 1
+    counts = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), size=draws)
+    return np.asarray(weights, float) * counts[:, number]
+
+
+def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of bootstrap values; replicates without a positive or a negative (NaN) are left out."""
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _mean(values: np.ndarray, weights: ArrayLike | None) -> np.ndarray:
+    w = np.ones_like(values) if weights is None else np.asarray(weights, float)
+    return (w * values).sum(-1) / w.sum(-1)
+
+
+def _by_threshold(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of positives and of negatives at each distinct score, from the highest score down."""
+    labels, scores = np.asarray(labels, float), np.asarray(scores, float)
+    w = np.ones(len(labels)) if weights is None else np.asarray(weights, float)
+    order = np.argsort(-scores, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(scores[order]) != 0))
+    sums = np.add.reduceat(w[..., order] * labels[order], starts, -1), np.add.reduceat(w[..., order], starts, -1)
+    return sums[0], sums[1] - sums[0]

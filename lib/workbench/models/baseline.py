@@ -1,0 +1,66 @@
+"""The honest rival: TF-IDF and logistic regression on the same pairs, tuned with the same care."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from workbench.models.finetuning import valid_numbers
+
+CHOICES = tuple((ngrams, C) for ngrams in (1, 2) for C in (0.1, 1.0, 10.0))
+
+
+@dataclass(frozen=True)
+class TfidfModel:
+    """Logistic regression over both texts of a pair and what they share."""
+
+    vectorizer: TfidfVectorizer
+    regression: LogisticRegression
+    ngrams: int
+    C: float
+
+    def score(self, pairs: pd.DataFrame) -> np.ndarray:
+        """The logit of every pair."""
+        return self.regression.decision_function(features(self.vectorizer, pairs))
+
+
+def fit_tfidf(
+    pairs: pd.DataFrame, valid: pd.DataFrame, *, use_weights: bool = False
+) -> tuple[TfidfModel, pd.DataFrame]:
+    """Fit on `pairs`, choose word n-grams and C by the log-loss on `valid`; also returns the table of all choices."""
+    weights = pairs["weight"].to_numpy(dtype=float) if use_weights else np.ones(len(pairs))
+    truth, natural = valid["label"].to_numpy(dtype=float), valid["weight"].to_numpy(dtype=float)
+    models, rows = [], []
+    for longest in sorted({ngrams for ngrams, _ in CHOICES}):
+        vectorizer = TfidfVectorizer(ngram_range=(1, longest), min_df=2, sublinear_tf=True, token_pattern=r"[^\s;]+")
+        vectorizer.fit(pd.concat([pairs["context"], pairs["candidate"]]).unique())
+        train, held_out = features(vectorizer, pairs), features(vectorizer, valid)
+        for C in (C for ngrams, C in CHOICES if ngrams == longest):
+            regression = LogisticRegression(C=C, solver="liblinear").fit(train, pairs["label"], sample_weight=weights)
+            models.append(TfidfModel(vectorizer, regression, longest, C))
+            numbers = valid_numbers(truth, regression.decision_function(held_out), natural)
+            rows.append({"ngrams": longest, "C": C, **numbers})
+    table = pd.DataFrame(rows)
+    return models[int(np.argmin(table["log_loss"]))], table
+
+
+def features(vectorizer: TfidfVectorizer, pairs: pd.DataFrame) -> sparse.csr_matrix:
+    """Per pair: TF-IDF of the context, of the candidate, their product word by word, and two numbers on the whole.
+
+    The numbers are the cosine of the two texts and whether the candidate begins with something the context names.
+    """
+    context, candidate = (_rows(vectorizer, pairs[column]) for column in ("context", "candidate"))
+    shared = context.multiply(candidate).tocsr()
+    known = zip(pairs["context"], pairs["candidate"], strict=True)
+    inside = [any(candidate.startswith(part) for part in context.split("; ")) for context, candidate in known]
+    whole = np.column_stack([np.asarray(shared.sum(1)).ravel(), np.array(inside, dtype=float)])
+    return sparse.hstack([context, candidate, shared, sparse.csr_matrix(whole)], format="csr")
+
+
+def _rows(vectorizer: TfidfVectorizer, texts: pd.Series) -> sparse.csr_matrix:
+    """TF-IDF of a column, each distinct text computed once."""
+    number, distinct = pd.factorize(texts)
+    return vectorizer.transform(distinct)[number]

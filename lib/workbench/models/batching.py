@@ -1,0 +1,106 @@
+"""Texts as numbers, and batches bounded by tokens rather than by rows."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+MULTIPLE = 8  # rows are padded to a multiple of 8, the width of the vector units
+
+
+def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """The token numbers of each text, without special tokens."""
+    return tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)["input_ids"] if texts else []
+
+
+def plan_batches(lengths: np.ndarray, batch_tokens: int, *, seed: int, max_tokens: int) -> list[np.ndarray]:
+    """Row numbers of every batch of a whole training: pass after pass over the rows until `max_tokens` are used.
+
+    lengths: tokens of each row. Rows of like length share a batch (ties and the order of batches are drawn from
+    `seed`), and rows × longest row stays within `batch_tokens`. The plan depends on the arguments alone: a training
+    that is resumed sees what the unbroken one would have seen.
+    """
+    if not len(lengths):
+        raise ValueError("There is no text to train on: the table is empty after its filters.")
+    if max_tokens <= 0:
+        raise ValueError(f"The budget of {max_tokens} tokens leaves nothing to train; raise it above 0.")
+    plan: list[np.ndarray] = []
+    used = 0
+    for number in count():
+        rng = np.random.default_rng([seed, number])
+        shuffled = rng.permutation(len(lengths))
+        batches = list(cut_batches(lengths, batch_tokens, shuffled[np.argsort(lengths[shuffled], kind="stable")]))
+        for at in rng.permutation(len(batches)):
+            plan.append(batches[at])
+            used += int(lengths[batches[at]].sum())
+            if used >= max_tokens:
+                return plan
+    raise AssertionError("count() never ends")
+
+
+def cut_batches(lengths: np.ndarray, batch_tokens: int, order: np.ndarray) -> Iterator[np.ndarray]:
+    """Cut rows sorted by length (ascending) into batches of rows × longest ≤ `batch_tokens`, padding included.
+
+    A single row longer than the budget is a batch of its own.
+    """
+    start = 0
+    padded = -(-lengths[order] // MULTIPLE) * MULTIPLE
+    for stop in range(1, len(order) + 1):
+        if stop == len(order) or (stop + 1 - start) * padded[stop] > batch_tokens:
+            yield order[start:stop]
+            start = stop
+
+
+def pad(rows: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
+    """Rows of numbers as one (rows × longest, up to a multiple of 8) tensor, filled on the right."""
+    width = -(-max(map(len, rows)) // MULTIPLE) * MULTIPLE
+    padded = np.full((len(rows), width), fill, dtype=np.int64)
+    for at, row in enumerate(rows):
+        padded[at, : len(row)] = row
+    return torch.from_numpy(padded)
+
+
+class PairTexts:
+    """Pairs of texts as rows [CLS] context [SEP] candidate [SEP]; each distinct text is tokenised once.
+
+    A pair longer than the tokenizer's `model_max_length` loses the end of its context, which names the most telling
+    things first.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        contexts: Sequence[str],
+        candidates: Sequence[str],
+    ) -> None:
+        self.cls, self.sep, self.fill = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id
+        self.max_length = max_length = int(tokenizer.model_max_length)
+        self._context_of, self._contexts = _distinct(tokenizer, contexts)
+        self._candidate_of, self._candidates = _distinct(tokenizer, candidates)
+        sizes = [np.array([len(ids) for ids in texts], dtype=int) for texts in (self._contexts, self._candidates)]
+        right = np.minimum(sizes[1], max_length - 3)[self._candidate_of]
+        self.left = np.minimum(sizes[0][self._context_of], max_length - 3 - right)
+        self.lengths = self.left + right + 3
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        """The pairs `rows` as input_ids, token_type_ids and attention_mask, each (pairs × longest)."""
+        ids, types = [], []
+        for row in rows:
+            left = self._contexts[self._context_of[row]][: self.left[row]]
+            right = self._candidates[self._candidate_of[row]][: self.max_length - 3]
+            ids.append([self.cls, *left, self.sep, *right, self.sep])
+            types.append([0] * (len(left) + 2) + [1] * (len(right) + 1))
+        input_ids = pad(ids, self.fill)
+        seen = torch.arange(input_ids.shape[1]) < torch.from_numpy(self.lengths[rows])[:, None]
+        return {"input_ids": input_ids, "token_type_ids": pad(types, 0), "attention_mask": seen.long()}
+
+
+def _distinct(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> tuple[np.ndarray, list[list[int]]]:
+    number: dict[str, int] = {}
+    where = np.array([number.setdefault(text, len(number)) for text in texts], dtype=int)
+    return where, token_ids(tokenizer, list(number))

@@ -1,0 +1,107 @@
+"""The models side by side on test: metrics, intervals over households, paired differences, reports."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from workbench.metrics.classification import (
+    Metric,
+    brier,
+    household_weights,
+    interval,
+    pr_auc,
+    precision_recall_f1,
+    reliability,
+    roc_auc,
+)
+from workbench.models.calibration import Calibration, calibrate
+
+Scorer = Callable[[pd.DataFrame], np.ndarray]  # pairs → raw scores
+METRICS: dict[str, Metric] = {"roc_auc": roc_auc, "pr_auc": pr_auc, "brier": brier}
+
+
+def sample_households(pairs: pd.DataFrame, households: int, seed: int = 0) -> pd.DataFrame:
+    """All pairs of at most `households` households, chosen by the hash of their id: the same ones on every machine."""
+    users = pairs["user_id"].unique()
+    chosen = sorted(users, key=lambda user: hashlib.sha256(f"{seed} {user}".encode()).digest())[:households]
+    return pairs[pairs["user_id"].isin(chosen)].reset_index(drop=True)
+
+
+def describe(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A row a split: pairs, households, purchases, their rate as sampled, and the natural rate that weights restore."""
+    rows = {}
+    for name, pairs in splits.items():
+        label, weight = pairs["label"], pairs["weight"]
+        rows[name] = {
+            "pairs": len(pairs),
+            "households": pairs["user_id"].nunique(),
+            "bought": int(label.sum()),
+            "rate as sampled": label.mean(),
+            "natural rate": (label * weight).sum() / weight.sum(),
+        }
+    return pd.DataFrame(rows).T.astype({"pairs": int, "households": int, "bought": int})
+
+
+def calibrated(
+    scorers: Mapping[str, Scorer], valid: pd.DataFrame, test: pd.DataFrame
+) -> tuple[dict[str, Calibration], dict[str, np.ndarray]]:
+    """Each model's calibration, fitted on valid, and its probabilities on test."""
+    calibrations = {name: calibrate(valid["label"], score(valid), valid["weight"]) for name, score in scorers.items()}
+    return calibrations, {name: calibrations[name].probability(score(test)) for name, score in scorers.items()}
+
+
+def compare(
+    pairs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], *, draws: int = 500, seed: int = 0
+) -> pd.DataFrame:
+    """ROC-AUC, PR-AUC and Brier score of each model, and of the first against each other one, household by household.
+
+    pairs: label, weight, user_id; probabilities: model → calibrated probability of each pair.
+    Returns rows subject, metric, value, low, high, n (pairs); the subject of a paired difference is "first - other".
+    The interval is the 95 % percentile interval of `draws` bootstrap samples of households, the same for all models.
+    """
+    labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
+    drawn = household_weights(pairs["user_id"].to_numpy(), weights, draws, seed)
+    first, rows = next(iter(probabilities)), []
+    for name, metric in METRICS.items():
+        value = {model: float(metric(labels, p, weights)) for model, p in probabilities.items()}
+        with np.errstate(invalid="ignore", divide="ignore"):  # a draw without positives is NaN, and left out
+            spread = {model: metric(labels, p, drawn) for model, p in probabilities.items()}
+        for model in probabilities:
+            rows.append((model, name, value[model], *interval(spread[model])))
+        for other in list(probabilities)[1:]:
+            rows.append(
+                (f"{first} - {other}", name, value[first] - value[other], *interval(spread[first] - spread[other]))
+            )
+    return pd.DataFrame(rows, columns=["subject", "metric", "value", "low", "high"]).assign(n=len(pairs))
+
+
+def classification_report(
+    pairs: pd.DataFrame, probabilities: np.ndarray, calibration: Calibration, *, draws: int = 500, seed: int = 0
+) -> pd.DataFrame:
+    """Precision, recall and F1 of both classes at the calibrated threshold, at the natural rate, with intervals.
+
+    Rows metric, value, low, high per class ("bought", "not bought"), support (pairs) and weight (what they stand for).
+    """
+    labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
+    drawn = household_weights(pairs["user_id"].to_numpy(), weights, draws, seed)
+    predicted = (probabilities >= calibration.threshold).astype(float)
+    rows = []
+    for name, truth, guess in (("bought", labels, predicted), ("not bought", 1 - labels, 1 - predicted)):
+        values = precision_recall_f1(truth, guess, weights)
+        spreads = precision_recall_f1(truth, guess, drawn)
+        for metric, value, spread in zip(("precision", "recall", "f1"), values, spreads, strict=True):
+            rows.append(
+                (name, metric, float(value), *interval(spread), int(truth.sum()), float((weights * truth).sum()))
+            )
+    return pd.DataFrame(rows, columns=["class", "metric", "value", "low", "high", "support", "weight"])
+
+
+def reliability_table(pairs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], bins: int = 10) -> pd.DataFrame:
+    """Rows subject, predicted, observed, share: how far each model's probabilities can be taken at their word."""
+    labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
+    tables = [
+        pd.DataFrame(reliability(labels, p, weights, bins)).assign(subject=model) for model, p in probabilities.items()
+    ]
+    return pd.concat(tables, ignore_index=True)

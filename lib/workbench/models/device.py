@@ -1,0 +1,105 @@
+"""The device and the precision, chosen by measuring, with the reason in words."""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+WORTH_IT = 1.2  # bf16 costs some accuracy: below this gain in speed a CPU stays with fp32
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where and how precisely to compute; `reason` is a sentence to show."""
+
+    device: torch.device
+    dtype: torch.dtype
+    threads: int
+    reason: str
+
+    @property
+    def precision(self) -> str:
+        """The name of the precision, "fp32" or "bf16"."""
+        return next(name for name, dtype in PRECISIONS.items() if dtype == self.dtype)
+
+    def place(self, model: torch.nn.Module) -> None:
+        """Move a model here, ready to score (dropout off)."""
+        model.to(self.device).eval()
+
+    def move(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """A batch's tensors here."""
+        return {name: value.to(self.device) for name, value in batch.items()}
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Matrix products in `dtype`; weights, sums and losses stay float32."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+
+def choose_device(precision: str = "auto", threads: int = 0) -> Device:
+    """Choose the device, the precision ("auto", "fp32", "bf16") and the number of threads (0: PyTorch's own).
+
+    On CUDA "auto" is bf16. On a CPU fp32 and bf16 are timed on MiniLM's matrix products, once a machine: the answer is
+    kept in the user's cache folder. Sets PyTorch's threads for the process.
+    """
+    if precision not in ("auto", *PRECISIONS):
+        raise ValueError(f"Precision {precision!r} is unknown: use 'auto', 'fp32' or 'bf16'.")
+    if threads > 0:
+        torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    cpu = f"{_cpu_name()} with {torch.get_num_threads()} threads"
+    name = torch.cuda.get_device_name() if device.type == "cuda" else cpu
+    if precision != "auto":
+        why = "as the parameters ask"
+    elif device.type == "cuda":
+        precision, why = "bf16", "which this GPU computes natively"
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            precision, why = "fp32", "because this GPU has no bf16"
+    else:
+        gain = _cached(f"{cpu}, torch {torch.__version__}", bf16_gain)
+        precision = "bf16" if gain >= WORTH_IT else "fp32"
+        why = f"because bf16 matrix products run {gain:.1f} times as fast as fp32 on it"
+    reason = f"Computing on {name} in {precision}, {why}."
+    return Device(device, PRECISIONS[precision], torch.get_num_threads(), reason)
+
+
+def bf16_gain(rows: int = 2048, repeats: int = 7) -> float:
+    """How many times as fast bf16 is as fp32 on this CPU: the feed-forward products of MiniLM, medians, alternating."""
+    seconds: dict[torch.dtype, list[float]] = {dtype: [] for dtype in PRECISIONS.values()}
+    for _ in range(repeats):
+        for dtype, times in seconds.items():
+            x, up, down = (torch.ones(shape, dtype=dtype) for shape in ((rows, 384), (384, 1536), (1536, 384)))
+            x @ up @ down
+            start = time.perf_counter()
+            x @ up @ down
+            times.append(time.perf_counter() - start)
+    middle = {dtype: sorted(times)[repeats // 2] for dtype, times in seconds.items()}
+    return middle[torch.float32] / middle[torch.bfloat16]
+
+
+def _cached(key: str, measure: Callable[[], float]) -> float:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "workbench"
+    file = folder / f"bf16-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    try:
+        return float(json.loads(file.read_text())["gain"])
+    except (OSError, ValueError, KeyError):
+        gain = measure()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"machine": key, "gain": gain}))
+    except OSError:  # a home without write permission: measured again next time
+        return gain
+    return gain
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

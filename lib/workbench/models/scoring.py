@@ -1,0 +1,76 @@
+"""Scores of pairs and vectors of texts, fast: equal texts once, like lengths together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from transformers import BertForSequenceClassification, BertModel, PreTrainedTokenizerBase
+
+from workbench.models.batching import PairTexts, cut_batches, pad, token_ids
+from workbench.models.device import Device
+
+
+def score_pairs(
+    model: BertForSequenceClassification,
+    tokenizer: PreTrainedTokenizerBase,
+    contexts: Sequence[str],
+    candidates: Sequence[str],
+    device: Device,
+    *,
+    batch_tokens: int = 4096,
+) -> np.ndarray:
+    """The logit of every pair (context, candidate), float32, in the order given.
+
+    An equal pair is scored once. The classifier has one logit; σ(logit) is its probability before calibration.
+    """
+    if len(contexts) != len(candidates):
+        raise ValueError(f"{len(contexts)} contexts and {len(candidates)} candidates do not make pairs.")
+    number: dict[tuple[str, str], int] = {}
+    where = np.array(
+        [number.setdefault(pair, len(number)) for pair in zip(contexts, candidates, strict=True)], dtype=int
+    )
+    texts = PairTexts(tokenizer, [a for a, _ in number], [b for _, b in number])
+    return score_texts(model, texts, device, batch_tokens)[where]
+
+
+@torch.inference_mode()
+def score_texts(
+    model: BertForSequenceClassification, texts: PairTexts, device: Device, batch_tokens: int = 4096
+) -> np.ndarray:
+    """The logit of every row of `texts`, float32; rows sorted by length share batches of at most `batch_tokens`."""
+    device.place(model)
+    scores = np.empty(len(texts), dtype=np.float32)
+    for rows in cut_batches(texts.lengths, batch_tokens, np.argsort(texts.lengths, kind="stable")):
+        batch = device.move(texts.batch(rows))
+        with device.autocast():
+            pooled = model.bert(**batch).pooler_output
+        # the last product in float32: in bf16 a logit has 8 bits, and many pairs would tie
+        scores[rows] = model.classifier(pooled.float())[:, 0].cpu().numpy()
+    return scores
+
+
+@torch.inference_mode()
+def embed_texts(
+    model: BertModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    device: Device,
+    *,
+    batch_tokens: int = 4096,
+) -> np.ndarray:
+    """Unit vectors (texts × hidden, float32): the mean over a text's tokens, as MiniLM's sentence model was trained."""
+    number: dict[str, int] = {}
+    where = np.array([number.setdefault(text, len(number)) for text in texts], dtype=int)
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    ids = [[cls, *text[: tokenizer.model_max_length - 2], sep] for text in token_ids(tokenizer, list(number))]
+    lengths = np.array([len(text) for text in ids], dtype=int)
+    device.place(model)
+    vectors = np.empty((len(ids), model.config.hidden_size), dtype=np.float32)
+    for rows in cut_batches(lengths, batch_tokens, np.argsort(lengths, kind="stable")):
+        input_ids = pad([ids[row] for row in rows], tokenizer.pad_token_id).to(device.device)
+        seen = (torch.arange(input_ids.shape[1]) < torch.from_numpy(lengths[rows])[:, None]).to(device.device)
+        with device.autocast():
+            hidden = model(input_ids, attention_mask=seen.long()).last_hidden_state
+        mean = (hidden.float() * seen[..., None]).sum(1) / seen.sum(1, keepdim=True)
+        vectors[rows] = torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
+    return vectors[where]

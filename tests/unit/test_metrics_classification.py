@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from workbench.metrics.classification import (
+    brier,
+    calibration_error,
+    household_weights,
+    interval,
+    log_loss,
+    pr_auc,
+    precision_recall_f1,
+    reliability,
+    roc_auc,
+)
+
+
+@pytest.fixture
+def predictions():
+    rng = np.random.default_rng(3)
+    p = np.round(rng.random(400), 2)  # with ties
+    return (rng.random(400) < p).astype(int), p, rng.uniform(0.5, 20, 400)
+
+
+def test_equal_to_scikit_learn(predictions):
+    y, p, w = predictions
+    assert roc_auc(y, p, w) == pytest.approx(sk.roc_auc_score(y, p, sample_weight=w), abs=1e-12)
+    assert pr_auc(y, p, w) == pytest.approx(sk.average_precision_score(y, p, sample_weight=w), abs=1e-12)
+    assert brier(y, p, w) == pytest.approx(sk.brier_score_loss(y, p, sample_weight=w), abs=1e-12)
+    clipped = np.clip(p, 0.01, 0.99)
+    assert log_loss(y, clipped, w) == pytest.approx(sk.log_loss(y, clipped, sample_weight=w), abs=1e-12)
+    expected = sk.precision_recall_fscore_support(y, p > 0.5, average="binary", sample_weight=w)[:3]
+    assert precision_recall_f1(y, p > 0.5, w) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", [roc_auc, pr_auc, brier])
+def test_a_row_twice_is_a_row_of_weight_two(metric, predictions):
+    y, p, _ = predictions
+    times = np.random.default_rng(0).integers(1, 4, len(y))
+    assert metric(y, p, times) == pytest.approx(metric(np.repeat(y, times), np.repeat(p, times)), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", [roc_auc, pr_auc, brier, log_loss])
+def test_rows_of_weights_are_replicates(metric, predictions):
+    y, p, w = predictions
+    many = np.stack([w, np.ones_like(w), w[::-1]])
+    assert metric(y, p, many) == pytest.approx([float(metric(y, p, row)) for row in many])
+
+
+def test_bootstrap_of_households_equals_the_analytical_error():
+    rng = np.random.default_rng(1)
+    households = np.repeat(np.arange(300), 6)
+    y = np.repeat(rng.random(300) < 0.4, 6).astype(float)  # a household's pairs agree: 300 facts, not 1800
+    drawn = household_weights(households, np.ones(1800), 2000, seed=1)
+    low, high = interval(brier(y, np.zeros(1800), drawn))
+    expected = 2 * 1.96 * np.sqrt(y.mean() * (1 - y.mean()) / 300)
+    assert high - low == pytest.approx(expected, rel=0.06)
+    assert (drawn.reshape(2000, 300, 6).std(-1) == 0).all()  # a household comes with all its pairs
+
+
+def test_reliability_of_true_and_of_false_probabilities():
+    p = np.random.default_rng(2).random(40_000)
+    y = (np.random.default_rng(3).random(40_000) < p).astype(int)
+    assert calibration_error(y, p) < 0.01
+    assert calibration_error(y, p**3) > 0.1
+    table = reliability(y, p, np.ones(len(p)), bins=5)
+    assert table["share"] == pytest.approx([0.2] * 5)
+    assert (np.diff(table["predicted"]) > 0).all()

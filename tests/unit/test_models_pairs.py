@@ -1,0 +1,294 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from workbench.models import base
+from workbench.models.baseline import fit_tfidf
+from workbench.models.batching import PairTexts, cut_batches, plan_batches
+from workbench.models.calibration import Calibration, calibrate, choose_threshold, platt, sigmoid
+from workbench.models.comparison import classification_report, compare, reliability_table, sample_households
+from workbench.models.device import choose_device
+from workbench.models.finetuning import pair_loss, training_pairs
+from workbench.models.scoring import embed_texts, score_pairs
+
+WORDS = ["milk", "bread", "apples", "cheese", "rice", "beans", "coffee", "tea", "soup", "pasta", "eggs", "butter"]
+TEXTS = ["milk", "whole milk 1 gal private; bananas; shredded cheese 8 oz", "ice cream", "bananas 40 lb; " * 30, ""]
+
+
+@pytest.fixture(scope="module")
+def device():
+    return choose_device("fp32", threads=1)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return base.load_tokenizer("tiny", max_length=64)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return base.load_classifier("tiny", seed=2)
+
+
+# ---- base models and devices
+
+
+def test_minilm_is_found_and_loads_with_a_pooler_from_its_file():
+    encoder = base.load_encoder(base.find_base_model("minilm"), seed=1)
+    other = base.load_encoder(base.find_base_model("minilm"), seed=2)
+    assert sum(p.numel() for p in encoder.parameters()) == 22_713_216
+    assert torch.equal(encoder.pooler.dense.weight, other.pooler.dense.weight)
+
+
+def test_altered_weights_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    save_file({"x": torch.zeros(1)}, tmp_path / "model" / "model.safetensors")
+    spec = type("Spec", (), {"submodule_search_locations": [str(tmp_path)]})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+    base._minilm_folder.cache_clear()
+    with pytest.raises(base.BaseModelError, match="altered weights"):
+        base.find_base_model("minilm")
+    base._minilm_folder.cache_clear()
+
+
+def test_a_model_that_is_not_there_or_no_bert_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(base.BaseModelError, match="'no/such-model' is not 'minilm'"):
+        base.find_base_model("no/such-model")
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(base.BaseModelError, match="is a gpt2, but only BERT"):
+        base.find_base_model(str(tmp_path))
+
+
+def test_a_saved_model_scores_the_same(model, tokenizer, device, tmp_path):
+    folder = base.save_model(model, tokenizer, tmp_path / "model")
+    again = base.load_classifier(folder, seed=99)
+    assert base.load_tokenizer(folder).model_max_length == tokenizer.model_max_length == 64
+    scores = [score_pairs(m, base.load_tokenizer(folder), TEXTS, TEXTS[::-1], device) for m in (model, again)]
+    np.testing.assert_allclose(*scores, atol=1e-6)
+    assert sorted(p.suffix for p in folder.glob("model*")) == [".safetensors"]
+
+
+def test_precision_is_measured_once_a_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    gains = iter([1.9])
+    monkeypatch.setattr("workbench.models.device.bf16_gain", lambda: next(gains))
+    first, second = choose_device(), choose_device()
+    assert first == second
+    assert first.precision == "bf16"
+    assert "1.9 times as fast" in first.reason
+    assert choose_device("fp32").precision == "fp32"
+    with pytest.raises(ValueError, match="use 'auto', 'fp32' or 'bf16'"):
+        choose_device("fp8")
+
+
+def test_a_cpu_without_a_gain_stays_with_fp32(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "there"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("workbench.models.device.bf16_gain", lambda: 0.4)
+    assert choose_device().precision == "fp32"
+
+
+# ---- batches
+
+
+def test_batches_keep_the_budget_and_take_every_row_once():
+    lengths = np.random.default_rng(0).integers(3, 120, 500)
+    batches = list(cut_batches(lengths, 512, np.argsort(lengths)))
+    assert sorted(np.concatenate(batches)) == list(range(500))
+    assert max(len(rows) * (-(-lengths[rows].max() // 8) * 8) for rows in batches) <= 512
+    padded = sum(len(rows) * lengths[rows].max() for rows in batches)
+    assert lengths.sum() / padded > 0.95
+
+
+def test_a_plan_is_seeded_covers_all_rows_and_ends_at_its_tokens():
+    lengths = np.random.default_rng(0).integers(3, 60, 200)
+    plan = plan_batches(lengths, 256, seed=1, max_tokens=2 * int(lengths.sum()))
+    again = plan_batches(lengths, 256, seed=1, max_tokens=2 * int(lengths.sum()))
+    assert all(np.array_equal(a, b) for a, b in zip(plan, again, strict=True))
+    assert (np.bincount(np.concatenate(plan), minlength=200) == 2).all()
+    short = plan_batches(lengths, 256, seed=1, max_tokens=1000)
+    assert 1000 <= sum(lengths[rows].sum() for rows in short) < 1000 + 256
+    assert [rows.tolist() for rows in short] == [rows.tolist() for rows in plan[: len(short)]]
+    with pytest.raises(ValueError, match="no text to train on"):
+        plan_batches(lengths[:0], 256, seed=1, max_tokens=10)
+
+
+def test_pairs_are_assembled_as_the_tokenizer_does(tokenizer):
+    a, b = TEXTS[1], TEXTS[2]
+    batch = PairTexts(tokenizer, [a], [b]).batch(np.array([0]))
+    expected = tokenizer(a, b, return_tensors="pt", pad_to_multiple_of=8, padding=True)
+    assert all(torch.equal(batch[name], expected[name]) for name in expected)
+
+
+def test_a_long_pair_loses_the_end_of_its_context(tokenizer):
+    texts = PairTexts(base.load_tokenizer("tiny", 32), [TEXTS[3], "milk"], [TEXTS[2], TEXTS[3]])
+    assert texts.lengths.tolist() == [32, 32]
+    rows = texts.batch(np.arange(2))["input_ids"]
+    assert tokenizer.decode(rows[0]).endswith("[SEP] ice cream [SEP]")
+    assert (rows[:, -1] == tokenizer.sep_token_id).all()
+
+
+# ---- scoring
+
+
+def test_padding_and_batching_do_not_change_scores(model, tokenizer, device):
+    pairs = [(a, b) for a in TEXTS for b in TEXTS]
+    together = score_pairs(model, tokenizer, *zip(*pairs, strict=True), device)
+    alone = [score_pairs(model, tokenizer, [a], [b], device)[0] for a, b in pairs]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert np.ptp(alone) > 1e-3  # and the order is not restored by chance
+
+
+def test_equal_pairs_are_scored_once(model, tokenizer, device, monkeypatch):
+    rows = []
+    forward = model.bert.forward
+    monkeypatch.setattr(model.bert, "forward", lambda **batch: rows.append(len(batch["input_ids"])) or forward(**batch))
+    scores = score_pairs(model, tokenizer, TEXTS[:3] * 20, TEXTS[1:4] * 20, device)
+    assert sum(rows) == 3
+    np.testing.assert_array_equal(scores, np.tile(scores[:3], 20))
+    with pytest.raises(ValueError, match="3 contexts and 2 candidates"):
+        score_pairs(model, tokenizer, TEXTS[:3], TEXTS[:2], device)
+
+
+def test_embeddings_are_the_normalised_mean_of_a_texts_tokens(tokenizer, device):
+    encoder = base.load_encoder("tiny", seed=1)
+    vectors = embed_texts(encoder, tokenizer, TEXTS, device, batch_tokens=64)
+    with torch.inference_mode():
+        mean = encoder(**tokenizer(TEXTS[1], return_tensors="pt")).last_hidden_state.mean(1)[0]
+    np.testing.assert_allclose(vectors[1], (mean / mean.norm()).numpy(), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_minilm_knows_what_belongs_together(device):
+    where = base.find_base_model("minilm")
+    texts = ["shredded cheese 8 oz", "mozzarella cheese", "motor oil"]
+    a, b, c = embed_texts(base.load_encoder(where), base.load_tokenizer(where), texts, device)
+    assert a @ b > a @ c + 0.1
+
+
+def test_bf16_ranks_as_fp32(device):
+    where = base.find_base_model("minilm")
+    model, tokenizer = base.load_classifier(where, seed=1), base.load_tokenizer(where)
+    pairs = [(a, b) for a in WORDS for b in WORDS]
+    both = [score_pairs(model, tokenizer, *zip(*pairs, strict=True), d) for d in (device, choose_device("bf16", 1))]
+    assert pd.Series(both[0]).corr(pd.Series(both[1]), method="kendall") > 0.9
+    assert len(np.unique(both[1])) > 130  # logits of bf16 would tie
+
+
+# ---- the loss of pairs
+
+
+def test_a_pair_of_weight_two_counts_as_two(model, tokenizer):
+    pairs = pd.DataFrame({"context": TEXTS[:3], "candidate": TEXTS[2::-1], "label": [1, 0, 1], "weight": [2.0, 1, 1]})
+    twice = pd.concat([pairs.iloc[[0]], pairs], ignore_index=True).assign(weight=1.0)
+    losses = []
+    for table in (pairs, twice):
+        batches = training_pairs(tokenizer, table, max_tokens=1, batch_tokens=4096, use_weights=True, seed=0)
+        losses.append(pair_loss(model, batches[0]).item())
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
+# ---- calibration
+
+
+def drawn(a: float, b: float, rows: int = 60_000):
+    scores = np.random.default_rng(0).normal(1, 2, rows)
+    return (np.random.default_rng(1).random(rows) < sigmoid(a * scores + b)).astype(int), scores
+
+
+def test_platt_recovers_what_made_the_labels():
+    labels, scores = drawn(0.7, -1.5)
+    assert platt(labels, scores, np.ones(len(labels))) == pytest.approx((0.7, -1.5), abs=0.03)
+
+
+def test_platt_undoes_the_sampling_of_negatives():
+    labels, scores = drawn(0.7, -1.5)
+    kept = (labels == 1) | (np.random.default_rng(2).random(len(labels)) < 0.1)
+    a, b = platt(labels[kept], scores[kept], np.where(labels == 1, 1.0, 10.0)[kept])
+    assert (a, b) == pytest.approx((0.7, -1.5), abs=0.06)
+
+
+def test_one_class_and_separable_scores():
+    with pytest.raises(ValueError, match="positives and negatives"):
+        platt(np.ones(5), np.arange(5), np.ones(5))
+    a, b = platt(np.array([0, 0, 1, 1]), np.array([0.0, 1, 2, 3]), np.ones(4))
+    assert np.isfinite([a, b]).all()
+    assert a > 0
+    a, b = platt(np.array([1, 1, 0, 0]), np.array([0.0, 1, 2, 3]), np.array([1.0, 1, 3, 3]))
+    assert (a, b) == (0, pytest.approx(np.log(2 / 6)))
+
+
+def test_the_threshold_has_the_largest_weighted_f1():
+    rng = np.random.default_rng(4)
+    p = np.round(rng.random(300), 2)
+    y, w = (rng.random(300) < p).astype(int), rng.uniform(1, 9, 300)
+
+    def f1(threshold):
+        hit = w[(p >= threshold) & (y == 1)].sum()
+        return 2 * hit / (w[p >= threshold].sum() + w[y == 1].sum())
+
+    assert f1(choose_threshold(y, p, w)) == pytest.approx(max(map(f1, np.unique(p))))
+
+
+def test_a_calibration_survives_json():
+    calibration = calibrate(*drawn(1.2, -2.0, 500), np.ones(500))
+    assert Calibration(**calibration.to_dict()) == calibration
+
+
+# ---- the rival and the comparison
+
+
+@pytest.fixture(scope="module")
+def shop():
+    rng = np.random.default_rng(5)
+    words = np.array([*WORDS])
+    rows = []
+    for user in range(120):
+        past = rng.choice(words, 4, replace=False)
+        rows += [
+            (str(user), "; ".join(past), c, int(c in past), 1.0 if c in past else 5.0) for c in rng.choice(words, 6)
+        ]
+    return pd.DataFrame(rows, columns=["user_id", "context", "candidate", "label", "weight"])
+
+
+def test_tfidf_sees_what_context_and_candidate_share(shop):
+    train, valid = shop[shop.user_id.astype(int) < 80], shop[shop.user_id.astype(int) >= 80]
+    model, choices = fit_tfidf(train, valid)
+    assert choices.loc[choices["log_loss"].idxmin(), ["ngrams", "C"]].tolist() == [model.ngrams, model.C]
+    table = compare(valid, {"tfidf": model.score(valid)}, draws=20)
+    assert table.set_index("metric").loc["roc_auc", "value"] > 0.99
+
+
+def test_households_are_sampled_whole_and_always_the_same(shop):
+    some = sample_households(shop, 30, seed=1)
+    assert some["user_id"].nunique() == 30
+    assert len(some) == 30 * 6
+    assert set(sample_households(shop.sample(frac=1, random_state=0), 30, seed=1)["user_id"]) == set(some["user_id"])
+    assert set(sample_households(shop, 30, seed=2)["user_id"]) != set(some["user_id"])
+
+
+def test_a_comparison_pairs_its_differences(shop):
+    rng = np.random.default_rng(0)
+    good = np.clip(shop["label"] * 0.3 + rng.random(len(shop)) * 0.6, 0, 1).to_numpy()
+    table = compare(shop, {"good": good, "same": good.copy(), "noise": rng.random(len(shop))}, draws=200, seed=1)
+    rows = table.set_index(["subject", "metric"])
+    assert rows.loc[("good - same", "roc_auc"), ["value", "low", "high"]].tolist() == [0, 0, 0]
+    assert rows.loc[("good - noise", "pr_auc"), "low"] > 0
+    assert (rows["low"] <= rows["value"]).all()
+    assert (rows["value"] <= rows["high"]).all()
+
+
+def test_the_report_has_the_natural_rate(shop):
+    perfect = shop["label"].to_numpy(dtype=float)
+    report = classification_report(shop, perfect, Calibration(1, 0, 0.5), draws=20)
+    assert (report["value"] == 1).all()
+    assert report["weight"].unique().tolist() == [shop.label.sum(), (shop.label == 0).sum() * 5.0]
+    everything = classification_report(shop, perfect, Calibration(1, 0, 0.0), draws=20).set_index(["class", "metric"])
+    rate = (shop.label * shop.weight).sum() / shop.weight.sum()
+    assert everything.loc[("bought", "precision"), "value"] == pytest.approx(rate)
+    table = reliability_table(shop, {"perfect": perfect})
+    np.testing.assert_allclose(table["predicted"], table["observed"])

@@ -1,0 +1,67 @@
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from workbench.display import training as show
+from workbench.models.comparison import calibrated, classification_report, compare, describe, reliability_table
+
+
+@pytest.fixture(scope="module")
+def results():
+    rng = np.random.default_rng(0)
+    rows = 1200
+    pairs = pd.DataFrame({"user_id": np.arange(rows) // 6, "label": (rng.random(rows) < 0.3).astype(int)})
+    pairs["weight"] = np.where(pairs["label"] == 1, 1.0, 9.0)
+    noise = {name: rng.normal(size=rows) for name in ("good", "twin", "bad")}
+    scorers = {
+        "good": lambda table: (table["label"] * 2 + noise["good"][table.index]).to_numpy(),
+        "twin": lambda table: (table["label"] * 2 + noise["twin"][table.index]).to_numpy(),
+        "bad": lambda table: noise["bad"][table.index],
+    }
+    valid, test = pairs[:600], pairs[600:]
+    calibrations, probabilities = calibrated(scorers, valid, test)
+    table = compare(test, probabilities, draws=200)
+    return {"test": test}, calibrations, probabilities, table
+
+
+def test_the_splits_are_described_at_their_natural_rate(results):
+    row = describe(results[0]).loc["test"]
+    bought = results[0]["test"]["label"].sum()
+    assert row["households"] == 100
+    assert row["natural rate"] == pytest.approx(bought / (bought + 9 * (600 - bought)))
+
+
+def test_calibration_from_valid_brings_the_natural_rate_to_test(results):
+    splits, _, probabilities, _ = results
+    weighted = np.average(probabilities["good"], weights=splits["test"]["weight"])
+    assert weighted == pytest.approx(describe(splits).loc["test", "natural rate"], abs=0.01)
+
+
+def test_the_words_say_who_wins_and_when_nobody_does(results):
+    splits, calibrations, probabilities, table = results
+    report = classification_report(splits["test"], probabilities["good"], calibrations["good"], draws=50)
+    words = show.learned_finetuning(table, report, 0.01)
+    assert "good **beats** bad" in words
+    assert "good **cannot be told from** twin" in words
+    swapped = compare(splits["test"], dict(reversed(probabilities.items())), draws=200)
+    assert "bad **loses to** good" in show.learned_finetuning(swapped, report, 0.01)
+
+
+def test_pretraining_that_did_not_help_is_said_plainly():
+    table = pd.DataFrame({"loss": [3.0, 4.0], "perplexity": [20.0, 55.0], "masked_accuracy": [0.4, 0.3]})
+    table.index = pd.Index(["before", "after"])
+    assert "guesses **no** better" in show.learned_pretraining(table, 1000, 3.0)
+    assert "**no**" not in show.learned_pretraining(table.set_axis(["after", "before"]), 1000, 3.0)
+    assert isinstance(show.before_after(table), Figure)
+
+
+def test_figures_show_every_model(results):
+    splits, _, probabilities, table = results
+    figure = show.comparison_figure(table)
+    figure.canvas.draw()
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["good", "twin", "bad"]
+    legend = show.reliability_figure(reliability_table(splits["test"], probabilities)).axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["good", "twin", "bad"]
+    curve = pd.DataFrame({"tokens": [1, 2], "loss": [2.0, 1.0], "eval_loss": [np.nan, 1.5]})
+    assert len(show.training_curves({"a": curve, "b": curve}).axes[1].lines) == 2

@@ -1,0 +1,210 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from workbench.models import base
+from workbench.models.checkpoints import last_checkpoint
+from workbench.models.device import choose_device
+from workbench.models.finetuning import fine_tune, pair_loss, training_pairs
+from workbench.models.training import TrainingError, TrainSettings, train
+
+WORDS = ["milk", "bread", "apples", "cheese", "rice", "beans", "coffee", "tea", "soup", "pasta", "eggs", "butter"]
+
+
+def toy_pairs(rows: int, seed: int) -> pd.DataFrame:
+    """A pair is positive if its candidate stands in the context."""
+    rng = np.random.default_rng(seed)
+    contexts = [list(rng.choice(WORDS, 3, replace=False)) for _ in range(rows)]
+    candidates = [rng.choice(c if rng.random() < 0.5 else WORDS) for c in contexts]
+    return pd.DataFrame(
+        {
+            "context": ["; ".join(c) for c in contexts],
+            "candidate": candidates,
+            "label": [int(b in a) for a, b in zip(contexts, candidates, strict=True)],
+            "weight": 1.0,
+            "user_id": np.arange(rows).astype(str),
+        }
+    )
+
+
+def tune(folder: Path, *, device=None, model=None, pairs=None, **settings):
+    device = device or choose_device("fp32", threads=1)
+    tokenizer = base.load_tokenizer("tiny")
+    model = model or base.load_classifier("tiny", seed=5)
+    batches = training_pairs(
+        tokenizer,
+        toy_pairs(400, 1) if pairs is None else pairs,
+        max_tokens=6000,
+        batch_tokens=256,
+        use_weights=False,
+        seed=3,
+    )
+    chosen = TrainSettings(**{"learning_rate": 1e-3, "evaluations": 4, "patience": 4, "seed": 7, **settings})
+    result = fine_tune(model, tokenizer, batches, toy_pairs(120, 2), settings=chosen, device=device, checkpoints=folder)
+    return model, result
+
+
+def weights(model) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    model, result = tune(tmp_path_factory.mktemp("unbroken"))
+    return weights(model), result
+
+
+def test_the_curve_counts_steps_and_tokens(unbroken):
+    _, result = unbroken
+    assert result.curve["step"].iloc[-1] == result.steps
+    assert result.curve["tokens"].iloc[-1] == result.tokens >= 6000
+    assert result.curve["eval_log_loss"].notna().sum() == 4
+    assert result.best == result.curve["eval_log_loss"].min()
+
+
+def test_the_same_seed_gives_the_same_weights(unbroken, tmp_path):
+    model, _ = tune(tmp_path)
+    assert_equal(weights(model), unbroken[0])
+
+
+def test_killed_and_resumed_ends_with_the_weights_of_the_unbroken(unbroken, tmp_path):
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import torch, workbench.models.training as t\n"
+        "from pathlib import Path\n"
+        "from test_models_training import tune, weights\n"
+        "from safetensors.torch import save_file\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "if sys.argv[1] == 'slow':\n"  # as on a slow machine: time to be killed between two checkpoints
+        "    import time; step = t._BatchTrainer.training_step\n"
+        "    def slow(self, *a, **k):\n"
+        "        if self.state.global_step > 9: time.sleep(0.5)\n"
+        "        return step(self, *a, **k)\n"
+        "    t._BatchTrainer.training_step = slow\n"
+        "model, result = tune(folder / 'checkpoint')\n"
+        "save_file({name: w.contiguous() for name, w in weights(model).items()}, folder / 'weights.safetensors')\n"
+    )
+    command, environment = [sys.executable, "-c", script], os.environ | {"OMP_NUM_THREADS": "1"}
+    broken = subprocess.Popen([*command, "slow"], env=environment)
+    deadline = time.monotonic() + 60
+    while last_checkpoint_step(tmp_path) is None:
+        assert broken.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline, "no checkpoint within a minute"
+        time.sleep(0.05)
+    time.sleep(0.8)
+    broken.send_signal(signal.SIGKILL)
+    assert broken.wait() == -signal.SIGKILL
+    half = tmp_path / "checkpoint" / "checkpoint-999"  # what a kill in the middle of writing leaves
+    half.mkdir()
+    (half / "trainer_state.json").write_text('{"epoch": 0.')
+    subprocess.run([*command, "go on"], env=environment, check=True)
+    assert not half.exists()
+    assert_equal(load_file(tmp_path / "weights.safetensors"), unbroken[0])
+
+
+def last_checkpoint_step(folder: Path) -> str | None:
+    return next((str(p) for p in (folder / "checkpoint").glob("checkpoint-*/trainer_state.json")), None)
+
+
+def test_a_training_that_had_ended_is_not_trained_on(unbroken, tmp_path, monkeypatch):
+    tune(tmp_path)
+    monkeypatch.setattr("transformers.Trainer.train", lambda *a, **k: pytest.fail("it trained again"))
+    model, result = tune(tmp_path)
+    assert_equal(weights(model), unbroken[0])
+    pd.testing.assert_frame_equal(result.curve, unbroken[1].curve)
+
+
+def test_checkpoints_of_other_settings_are_not_resumed(tmp_path):
+    tune(tmp_path, learning_rate=1e-3)
+    first = weights(tune(tmp_path, learning_rate=5e-4)[0])
+    assert_equal(first, weights(tune(tmp_path / "fresh", learning_rate=5e-4)[0]))
+
+
+def test_it_stops_early_and_keeps_the_best_weights(tmp_path):
+    values = iter([3.0, 1.0, 2.0, 2.5, 0.1])
+    seen = []
+    batches = training_pairs(
+        base.load_tokenizer("tiny"), toy_pairs(200, 1), max_tokens=5000, batch_tokens=256,
+        use_weights=False, seed=3,
+    )  # fmt: skip
+
+    def evaluate(model):
+        seen.append(weights(model))
+        return {"loss": next(values)}
+
+    model = base.load_classifier("tiny")
+    result = train(
+        model, batches, pair_loss, evaluate, better="loss", settings=TrainSettings(evaluations=5, patience=2),
+        device=choose_device("fp32", 1), checkpoints=tmp_path,
+    )  # fmt: skip
+    assert len(seen) == 4
+    assert result.steps < len(batches)
+    assert_equal(weights(model), seen[1])
+
+
+@pytest.mark.parametrize(("where", "what"), [("loss", "loss"), ("gradient", "gradient")])
+def test_nan_stops_with_a_sentence(where, what, tmp_path):
+    model = base.load_classifier("tiny")
+    if where == "loss":
+        model.classifier.weight.data.fill_(float("nan"))
+    else:
+        model.classifier.weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(TrainingError, match=f"The {what} became infinite or NaN at step 1: try a learning rate below"):
+        tune(tmp_path, model=model)
+
+
+def test_a_full_gpu_memory_halves_the_parts_and_goes_on(tmp_path):
+    whole = base.load_classifier("tiny", seed=5)
+    small = base.load_classifier("tiny", seed=5)
+    for model in (whole, small):
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        model.config.attention_probs_dropout_prob = 0.0
+    forward = small.forward
+
+    def limited(*args, **inputs):
+        if small.training and len(inputs["input_ids"]) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(*args, **inputs)
+
+    small.forward = limited
+    _, first = tune(tmp_path / "whole", model=whole, learning_rate=1e-4)
+    _, second = tune(tmp_path / "small", model=small, learning_rate=1e-4)
+    assert first.micro_batches == 1
+    assert second.micro_batches >= 4
+    losses = [result.curve["loss"].to_numpy() for result in (first, second)]
+    np.testing.assert_allclose(*losses, rtol=2e-3)
+
+
+def test_it_learns_in_bf16_and_writes_tensorboard_events(tmp_path):
+    tokenizer, device = base.load_tokenizer("tiny"), choose_device("bf16", 1)
+    liked, valid = (toy_pairs(rows, seed) for rows, seed in ((600, 1), (200, 2)))
+    for pairs in (liked, valid):
+        pairs["label"] = pairs["candidate"].isin(WORDS[::2]).astype(int)
+    batches = training_pairs(tokenizer, liked, max_tokens=20_000, batch_tokens=512, use_weights=True, seed=3)
+    result = fine_tune(
+        base.load_classifier("tiny", seed=1), tokenizer, batches, valid,
+        settings=TrainSettings(learning_rate=3e-3, evaluations=2), device=device,
+        checkpoints=tmp_path / "c", tensorboard=tmp_path / "events",
+    )  # fmt: skip
+    assert result.curve["eval_roc_auc"].max() > 0.9
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "events")).Reload()
+    assert len(events.Scalars("eval/log_loss")) == 2
+    assert last_checkpoint(tmp_path / "c") is not None
