@@ -202,12 +202,14 @@ def test_the_ceiling_is_the_recall_of_an_oracle(small: Period) -> None:
 
 
 def test_looks_at_the_test_window_are_counted(tmp_path) -> None:
-    register = tmp_path / "uses.jsonl"
-    assert [count_use(register, "shop", "run 1"), count_use(register, "shop", "run 2")] == [1, 2]
-    assert count_use(register, "other", "run 3") == 1
+    register, shop, other = (tmp_path / name for name in ("uses.jsonl", "shop", "other"))
+    shop.write_text("shop")
+    other.write_text("other")
+    assert [count_use(register, shop, tmp_path), count_use(register, shop, tmp_path)] == [1, 2]
+    assert count_use(register, other, tmp_path) == 1
     register.write_text("not json\n")
     with pytest.raises(ValueError, match="damaged"):
-        count_use(register, "shop", "run 4")
+        count_use(register, shop, tmp_path)
 
 
 def test_coverage_and_diversity() -> None:

@@ -27,3 +27,13 @@ def diversity(lists: pd.DataFrame, kind: pd.Series, k: int = 10) -> pd.Series:
     shown = lists[lists["rank"] <= k].assign(kind=lambda rows: rows.item_id.map(kind))
     groups = shown.groupby(["ranker", "user_id"])
     return (groups.kind.nunique() / groups.size()).groupby("ranker").mean()
+
+
+def breadth(lists: pd.DataFrame, catalogue_size: int, kind: pd.Series, k: int = 10) -> pd.DataFrame:
+    """Coverage and diversity of each ranker: [rankers, (coverage, diversity)]."""
+    return pd.DataFrame({"coverage": coverage(lists, catalogue_size, k), "diversity": diversity(lists, kind, k)})
+
+
+def novel_share(lists: pd.DataFrame, k: int = 10) -> pd.Series:
+    """Share of the first k places that hold a product new to the household, by ranker."""
+    return 1 - lists[lists["rank"] <= k].groupby("ranker")["repeat"].mean()

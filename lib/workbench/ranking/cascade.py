@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from workbench.metrics.ranking import rank_by_score
+from workbench.ranking.period import Period, item_texts
 
 
 def reciprocal_rank_fusion(pairs: pd.DataFrame, columns: Sequence[str], damping: float = 60.0) -> np.ndarray:
@@ -56,3 +58,44 @@ def text_scores(
     context = contexts.loc[pairs.user.to_numpy()[rows]].tolist()
     result[rows] = score(context, texts[pairs.item.to_numpy()[rows]].tolist())
     return result
+
+
+def add_text_model(
+    period: Period,
+    contexts: pd.Series,
+    items: pd.DataFrame,
+    score: Callable[[list[str], list[str]], np.ndarray],
+    n: int,
+) -> dict[str, float]:
+    """Re-score the first ``n`` candidates of each household and add the ranker ``text_model`` to the period.
+
+    Args:
+        period: with the scores of the cheap rankers.
+        contexts: user_id → text of the household's past.
+        items: ``item_id, title``.
+        score: the text model.
+        n: candidates of a household that it gets to see.
+
+    Returns:
+        What it cost: pairs asked for, distinct pairs scored, seconds, and their share of all candidates.
+    """
+    users = period.interactions.users
+    by_code = contexts[contexts.index.isin(users)]
+    by_code.index = np.searchsorted(users, by_code.index.to_numpy(str))
+    chosen = first_candidates(period.pairs, [f"by_{name}" for name in period.rankers], n)
+    texts = np.array(item_texts(period.interactions, items), dtype=object)
+    asked: set[tuple[str, str]] = set()
+
+    def counted(left: list[str], right: list[str]) -> np.ndarray:
+        asked.update(zip(left, right, strict=True))
+        return score(left, right)
+
+    start = time.perf_counter()
+    period.add_ranker("text_model", text_scores(period.pairs, chosen, by_code, texts, counted))
+    return {
+        "products a household (N)": n,
+        "pairs": int(chosen.sum()),
+        "distinct pairs scored": len(asked),
+        "share of all candidates": round(float(chosen.mean()), 4),
+        "seconds": round(time.perf_counter() - start, 1),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import lightgbm as lgb
@@ -54,6 +54,10 @@ class Fusion:
         self.booster = lgb.train(parameters, data, self.trees)
         return self
 
+    def unfitted(self) -> Fusion:
+        """The same settings without trees."""
+        return replace(self, booster=None)
+
     def score(self, features: pd.DataFrame) -> np.ndarray:
         """[rows] the higher, the earlier on the list; comparable within a user only."""
         return np.asarray(self._fitted().predict(features, num_threads=self.threads))
@@ -68,6 +72,11 @@ class Fusion:
         booster = self._fitted()
         gains = pd.Series(booster.feature_importance("gain"), index=booster.feature_name())
         return gains.sort_values(ascending=False)
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features, in the order of the trees."""
+        return self._fitted().feature_name()
 
     def save(self, path: Path) -> None:
         """Write the trees as LightGBM text."""
@@ -118,9 +127,7 @@ def cross_validate(
         scores = np.zeros(len(pairs))
         for held_out in range(folds):
             train, test = part != held_out, part == held_out
-            model = Fusion(**_fields(setting)).fit(
-                features[train], pairs.user.to_numpy()[train], pairs.label.to_numpy()[train]
-            )
+            model = setting.unfitted().fit(features[train], pairs.user.to_numpy()[train], pairs.label.to_numpy()[train])
             scores[test] = model.score(features[test])
         ndcg = ranking_metrics(
             pairs.user.to_numpy(), pairs.item.to_numpy(), scores, pairs.label.to_numpy(), truth_size

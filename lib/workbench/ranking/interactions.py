@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,7 +31,7 @@ class Interactions:
 
     @classmethod
     def fit(
-        cls, purchases: pd.DataFrame, items: pd.DataFrame, until: int, min_users: int, excluded: tuple[str, ...] = ()
+        cls, purchases: pd.DataFrame, items: pd.DataFrame, until: int, min_users: int, excluded: Sequence[str] = ()
     ) -> Interactions:
         """Keep weeks ≤ ``until`` and the items that at least ``min_users`` users bought in them.
 

@@ -13,8 +13,6 @@ from workbench.ranking.features import candidate_features
 from workbench.ranking.interactions import Interactions
 from workbench.ranking.rankers import ALS, Content, Frequency, ItemKNN, Popularity, Ranker, tfidf_vectors
 
-EXCLUDED = ("FUEL", "MISCELLANEOUS", "COUPON")  # tills record them as products; nobody would recommend them
-
 
 @dataclass
 class Period:
@@ -46,6 +44,20 @@ class Period:
         """Recall of the candidates."""
         return ceiling(self.pairs, self.truth)
 
+    def summary(self) -> pd.DataFrame:
+        """The period in figures, one row each."""
+        each = self.pairs.groupby("user").size()
+        figures = {
+            "eligible products": f"{len(self.interactions.items):,}",
+            "households with truth": f"{len(self.truth_size):,}",
+            "households left out, without truth": f"{self.without_truth:,}",
+            "products bought by a household, mean": f"{self.truth_size.mean():.1f}",
+            "candidates of a household, median": f"{each.median():.0f}",
+            "candidates that were bought": f"{self.pairs.label.mean():.1%}",
+            "recall of the candidates (ceiling)": f"{self.ceiling:.1%}",
+        }
+        return pd.DataFrame({"value": figures})
+
     def add_ranker(self, name: str, score: np.ndarray) -> None:
         """A further ranker's score of each pair; it becomes a feature of the fusion as well."""
         self.pairs[f"by_{name}"] = score
@@ -63,6 +75,7 @@ class Settings:
     factors: int = 64
     alpha: float = 10.0
     seed: int = 0
+    threads: int = 2
 
 
 def cheap_rankers(
@@ -74,11 +87,43 @@ def cheap_rankers(
         Frequency(),
         Frequency(settings.half_life),
         ItemKNN(settings.neighbours, settings.half_life),
-        ALS(settings.factors, settings.alpha, settings.half_life, settings.seed),
+        ALS(settings.factors, settings.alpha, settings.half_life, settings.seed, settings.threads),
         Content("tfidf", tfidf_vectors(list(texts)), settings.profile_half_life),
         Content("bi_encoder", embed(list(texts)), settings.profile_half_life),
     ]
     return [ranker.fit(interactions) for ranker in rankers]
+
+
+def open_period(
+    purchases: pd.DataFrame,
+    items: pd.DataFrame,
+    window: tuple[int, int],
+    embed: Callable[[list[str]], np.ndarray],
+    settings: Settings,
+    each: dict[str, int],
+    min_users: int,
+    excluded: Sequence[str] = (),
+) -> Period:
+    """Fit all cheap rankers up to the first week of ``window``, and assemble candidates, features and labels.
+
+    Args:
+        purchases: ``user_id, item_id, order_id, week, quantity, value``.
+        items: ``item_id, title, category``.
+        window: last week to fit on, last week of the labels.
+        embed: texts → [texts, dimensions] unit vectors, for the bi-encoder.
+        settings: of the rankers.
+        each: proposals of each ranker by name.
+        min_users: users who must have bought an item before it is ranked.
+        excluded: departments left out.
+    """
+    interactions = Interactions.fit(purchases, items, window[0], min_users, excluded)
+    rankers = cheap_rankers(interactions, item_texts(interactions, items), embed, settings)
+    return assemble(purchases, items, interactions, window[1], rankers, each)
+
+
+def item_texts(interactions: Interactions, items: pd.DataFrame) -> list[str]:
+    """The title of each eligible item, in the order of their codes."""
+    return items.set_index("item_id").title.reindex(interactions.items).fillna("").tolist()
 
 
 def assemble(

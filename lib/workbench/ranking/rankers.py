@@ -154,20 +154,20 @@ class ALS(Ranker):
         alpha: float = 10.0,
         half_life: float | None = None,
         seed: int = 0,
-        iterations: int = 10,
+        threads: int = 2,
     ) -> None:
         self.factors, self.alpha, self.half_life = factors, alpha, half_life
-        self.seed, self.iterations = seed, iterations
+        self.seed, self.threads = seed, threads
 
     @override
     def fit(self, interactions: Interactions) -> Self:
-        with threadpool_limits(1, "blas"):  # implicit runs its own threads and repeats exactly on two
+        with threadpool_limits(1, "blas"):  # implicit runs its own threads; its ALS repeats exactly on any
             model = AlternatingLeastSquares(
                 factors=self.factors,
                 alpha=self.alpha,
-                iterations=self.iterations,
+                iterations=10,
                 random_state=self.seed,
-                num_threads=2,
+                num_threads=self.threads,
             )
             model.fit(interactions.matrix(self.half_life), show_progress=False)
         self.user_factors, self.item_factors = model.user_factors, model.item_factors

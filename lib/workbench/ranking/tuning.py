@@ -19,8 +19,8 @@ MAKERS: dict[str, tuple[str, Callable[[Settings], Ranker]]] = {
     "popular_weeks": ("popularity", lambda s: Popularity(s.popular_weeks)),
     "half_life": ("recency", lambda s: Frequency(s.half_life)),
     "neighbours": ("item_knn", lambda s: ItemKNN(s.neighbours, s.half_life)),
-    "factors": ("als", lambda s: ALS(s.factors, s.alpha, s.half_life, s.seed)),
-    "alpha": ("als", lambda s: ALS(s.factors, s.alpha, s.half_life, s.seed)),
+    "factors": ("als", lambda s: ALS(s.factors, s.alpha, s.half_life, s.seed, s.threads)),
+    "alpha": ("als", lambda s: ALS(s.factors, s.alpha, s.half_life, s.seed, s.threads)),
 }
 
 

@@ -1,0 +1,60 @@
+"""What ranking reads of the governed tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ibis
+import pandas as pd
+from ibis import _
+
+from workbench.data.engine import connect
+from workbench.data.sources.complete_journey import personal_offers
+from workbench.governance.labels import contexts
+
+COLUMNS = ["user_id", "item_id", "order_id", "week", "quantity", "value"]
+
+
+def read_purchases(events: Path) -> pd.DataFrame:
+    """The purchases among the events: ``user_id, item_id, order_id, week, quantity, value``."""
+    return pd.read_parquet(events, columns=COLUMNS, filters=[("event_type", "==", "purchase")])
+
+
+def household_contexts(events: Path, items: Path, week: int) -> pd.Series:
+    """Each household's past as text at the beginning of a week, worded as in the training pairs: user_id → text.
+
+    A household that bought nothing lately has none.
+    """
+    con = connect()
+    purchases = con.read_parquet(str(events)).filter(_.event_type == "purchase", _.week < week)
+    catalogue = con.read_parquet(str(items))
+    moments = purchases.select("user_id").distinct().mutate(week=ibis.literal(week))
+    return contexts(purchases, catalogue, moments).to_pandas().set_index("user_id").context
+
+
+def last_moment(events: Path, week: int) -> pd.Timestamp:
+    """When the last event of a week happened, UTC: the moment as of which lists that follow it are made."""
+    con = connect()
+    table = con.read_parquet(str(events)).filter(_.week == week)
+    return pd.Timestamp(table.timestamp.max().execute())
+
+
+def fitting_offers(offers: Path, audience: Path, lists: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
+    """The coupons that a household holds at a moment for a product of its own list.
+
+    Args:
+        offers: coupon × product with the time it is valid.
+        audience: campaign × household; the full join of both is far larger than any list, and never computed.
+        lists: ``user_id, item_id, rank``.
+        moment: UTC.
+
+    Returns:
+        ``user_id, item_id, rank, offer_id, valid_to``, one row a coupon and product of a list.
+    """
+    con = connect()
+    listed = ibis.memtable(lists[["user_id", "item_id", "rank"]])
+    valid = con.read_parquet(str(offers)).filter(_.valid_from <= moment, _.valid_to > moment)
+    held = personal_offers(valid.semi_join(listed, "item_id"), con.read_parquet(str(audience)))
+    fitting = listed.join(held, ["user_id", "item_id"])
+    columns = ["user_id", "item_id", "rank", "offer_id", "valid_to"]
+    return fitting.select(*columns).distinct().order_by(columns).to_pandas()
