@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.artifacts import write_json
 from workbench.evaluation.comparison import compare, estimate
+from workbench.evaluation.handover import check_against_reference, top_lists
 from workbench.evaluation.holdout import count_use
 from workbench.evaluation.lists import coverage, diversity
+from workbench.evaluation.reasons import reasons, shares
 from workbench.evaluation.slices import standard_slices
 from workbench.metrics.ranking import ranking_metrics
-from workbench.ranking.cascade import first_candidates, reciprocal_rank_fusion, text_scores
+from workbench.ranking.candidates import propose
+from workbench.ranking.cascade import add_text_model, first_candidates, reciprocal_rank_fusion, text_scores
 from workbench.ranking.features import candidate_features, family
 from workbench.ranking.fusion import Fusion, cross_validate
 from workbench.ranking.interactions import Interactions
-from workbench.ranking.period import Period, Settings, assemble, cheap_rankers
-from workbench.ranking.rankers import Content, Frequency, Popularity, Ranker, _top
+from workbench.ranking.period import Period, assemble
+from workbench.ranking.rankers import Content, Frequency, Popularity, Ranker, _top, tfidf_vectors
+from workbench.ranking.settings import MAKERS, Settings
 from workbench.ranking.tuning import tune
 
 CUT, LAST = 12, 15
@@ -40,11 +48,16 @@ def shop(seed: int = 0, users: int = 60, items: int = 40) -> tuple[pd.DataFrame,
     return pd.DataFrame(rows, columns=columns), catalogue
 
 
-def build(purchases: pd.DataFrame, items: pd.DataFrame) -> tuple[Period, list[Ranker]]:
+def fit(purchases: pd.DataFrame, items: pd.DataFrame) -> tuple[Interactions, list[Ranker]]:
     interactions = Interactions.fit(purchases, items, CUT, min_users=2)
     texts = items.set_index("item_id").category.reindex(interactions.items).str.replace(" > ", " ").tolist()
-    vectors = np.eye(8, dtype=np.float32)[[int(t[-1]) for t in texts]]
-    rankers = cheap_rankers(interactions, texts, lambda _: vectors, Settings(factors=4))
+    vectors = {"tfidf": tfidf_vectors(texts), "bi_encoder": np.eye(8, dtype=np.float32)[[int(t[-1]) for t in texts]]}
+    settings = Settings(factors=4, threads=1)
+    return interactions, [make(settings, vectors).fit(interactions) for make in MAKERS.values()]
+
+
+def build(purchases: pd.DataFrame, items: pd.DataFrame) -> tuple[Period, list[Ranker]]:
+    interactions, rankers = fit(purchases, items)
     return assemble(purchases, items, interactions, LAST, rankers, EACH), rankers
 
 
@@ -70,20 +83,38 @@ def test_excluded_departments_and_rare_items_are_left_out() -> None:
         Interactions.fit(purchases, items, CUT, 1000)
 
 
-@pytest.mark.parametrize("change", ["delete", "shuffle"])
+@pytest.mark.parametrize("change", ["delete", "shuffle", "newcomers"])
 def test_nothing_after_the_cut_reaches_a_score_or_a_feature(change: str, small: Period) -> None:
     purchases, items = shop()
-    late = purchases.week > CUT
-    if change == "delete":  # one purchase a household stays, so that the same households are ranked for
-        changed = pd.concat([purchases[~late], purchases[late].drop_duplicates("user_id")])
-    else:
+    late, random = purchases.week > CUT, np.random.default_rng(5)
+    if change == "delete":
+        changed = purchases[~late]
+    elif change == "shuffle":
         changed = purchases.copy()
-        changed.loc[late, "item_id"] = np.random.default_rng(5).permutation(changed.loc[late, "item_id"])
-    period, _ = build(changed, items)
-    same = period.pairs.merge(small.pairs, on=["user", "item"], how="inner")
-    assert len(same) == len(period.pairs) == len(small.pairs)
-    pd.testing.assert_frame_equal(period.features, small.features)
-    assert not np.array_equal(period.pairs.label, small.pairs.label)  # the labels do follow the later weeks
+        for column in ("item_id", "user_id", "value"):
+            changed.loc[late, column] = random.permutation(changed.loc[late, column])
+    else:  # households that sort before all others and are seen after the cut only
+        changed = pd.concat([purchases, purchases[late].assign(user_id="a" + purchases.user_id[late])])
+    users = small.truth.user.unique()
+    interactions, rankers = fit(changed, items)
+    pairs = propose(users, interactions, rankers, EACH)
+    pd.testing.assert_frame_equal(pairs, small.pairs.drop(columns="label"))
+    features = candidate_features(pairs, interactions, items)
+    pd.testing.assert_frame_equal(features, small.features[features.columns])
+
+
+def test_households_seen_first_after_the_cut_are_ranked_by_popularity() -> None:
+    purchases, items = shop()
+    new = purchases[purchases.week > CUT].head(30).assign(user_id="a-new")
+    period, _ = build(pd.concat([purchases, new]), items)
+    code = len(period.interactions.users)
+    assert period.user_ids[code] == "a-new"
+    mine = period.pairs[period.pairs.user == code]
+    assert len(mine) == EACH["popularity"]
+    assert mine.by_popularity.gt(0).all()
+    assert mine.drop(columns=["by_popularity", "user", "item", "label", "repeat"]).eq(0).all(axis=None)
+    assert standard_slices(period.interactions)["cold households"](mine).all()
+    assert "a-new" in set(top_lists(period, ["popularity"]).user_id)
 
 
 def test_frequency_counts_orders_and_fades_them() -> None:
@@ -133,9 +164,25 @@ def test_features_mean_what_they_say() -> None:
 
 def test_the_cascade_takes_half_of_its_places_from_new_products() -> None:
     pairs = pd.DataFrame({"user": 0, "item": range(8), "repeat": [True] * 4 + [False] * 4, "by_a": range(8)})
-    chosen = first_candidates(pairs, ["by_a"], 4)
-    assert pairs.item[chosen].tolist() == [2, 3, 6, 7]
-    assert np.argsort(-reciprocal_rank_fusion(pairs, ["by_a"])).tolist() == list(range(7, -1, -1))
+    fused = reciprocal_rank_fusion(pairs, ["by_a"])
+    assert np.argsort(-fused).tolist() == list(range(7, -1, -1))
+    assert pairs.item[first_candidates(pairs, fused, 4)].tolist() == [2, 3, 6, 7]
+
+
+def test_the_text_model_reads_the_first_n_and_the_cheap_order_follows() -> None:
+    period, _ = build(*shop())
+    items = shop()[1].assign(title=lambda rows: rows.category)
+    contexts = pd.Series("what was bought", index=period.interactions.users)
+    cost = add_text_model(period, contexts, items, lambda left, right: -np.arange(len(left), dtype=float), 4)
+    read = period.features.by_text_model.notna()
+    assert cost["pairs"] == read.sum() == period.features.cascade_chosen.sum()
+    assert cost["distinct pairs scored"] <= cost["pairs"]
+    assert (read.groupby(period.pairs.user).sum() <= 4).all()
+    lists = period.pairs.assign(read=read, fused=period.features.cascade_rank)
+    for _, mine in lists.groupby("user"):
+        ordered = mine.sort_values("by_text_model", ascending=False)
+        assert ordered["read"].is_monotonic_decreasing  # what was read stands first
+        assert ordered.fused[~ordered["read"]].is_monotonic_decreasing
 
 
 def test_text_scores_reach_the_chosen_pairs_only() -> None:
@@ -175,12 +222,13 @@ def test_fusion_refuses_rows_out_of_order_and_use_before_fit(small: Period) -> N
 
 def test_tuning_keeps_the_best_value_and_knows_its_settings() -> None:
     interactions = Interactions.fit(*shop(), CUT, 2)
-    truth = interactions.truth(shop()[0], LAST)
-    chosen, table = tune(interactions, truth, {"half_life": [1, 50], "popular_weeks": [2, 8]}, Settings())
-    for setting, rows in table.groupby("setting"):
+    truth, _ = interactions.truth(shop()[0], LAST)
+    chosen, table = tune(interactions, truth, {"half_life": [1, 50], "popular_weeks": [2, 8]}, Settings(), {})
+    for setting, rows in table[table.setting != "none"].groupby("setting"):
         assert rows.value[rows.ndcg.idxmax()] == getattr(chosen, setting)
+    assert table.ranker[0] == "frequency"
     with pytest.raises(ValueError, match="cannot tune"):
-        tune(interactions, truth, {"halflife": [1]}, Settings())
+        tune(interactions, truth, {"halflife": [1]}, Settings(), {})
 
 
 def test_comparison_is_paired_and_slices_part_the_truth(small: Period) -> None:
@@ -201,15 +249,39 @@ def test_the_ceiling_is_the_recall_of_an_oracle(small: Period) -> None:
     assert 0 < small.ceiling <= 1
 
 
-def test_looks_at_the_test_window_are_counted(tmp_path) -> None:
-    register, shop, other = (tmp_path / name for name in ("uses.jsonl", "shop", "other"))
-    shop.write_text("shop")
-    other.write_text("other")
-    assert [count_use(register, shop, tmp_path), count_use(register, shop, tmp_path)] == [1, 2]
-    assert count_use(register, other, tmp_path) == 1
+def test_looks_at_the_test_weeks_are_counted_whatever_the_sample(tmp_path) -> None:
+    def governed(name: str, raw: str, out: str) -> Path:
+        manifest = {"inputs": [{"path": "raw", "sha256": raw}], "outputs": [{"path": "events", "sha256": out}]}
+        write_json(tmp_path / name / "manifest.json", manifest)
+        return tmp_path / name
+
+    register, weeks = tmp_path / "uses.jsonl", (49, 53)
+    shop, sample, other = governed("a", "1", "1"), governed("b", "1", "2"), governed("c", "2", "1")
+    assert [count_use(register, data, weeks, tmp_path) for data in (shop, sample, other)] == [1, 2, 1]
+    assert count_use(register, shop, (44, 48), tmp_path) == 1
     register.write_text("not json\n")
     with pytest.raises(ValueError, match="damaged"):
-        count_use(register, shop, tmp_path)
+        count_use(register, shop, weeks, tmp_path)
+
+
+def test_our_metrics_are_held_against_the_reference(small: Period, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_against_reference(small, ["frequency", "als"]) <= 1e-9
+    wrong = small.pairs.assign(label=0)
+    with pytest.raises(ValueError, match="differ from ir-measures"):
+        check_against_reference(replace(small, pairs=wrong), ["frequency"])
+
+
+def test_reasons_name_what_spoke_and_never_a_text_that_was_not_read(small: Period) -> None:
+    features = small.features.head(3).reset_index(drop=True).assign(by_text_model=[1.0, np.nan, np.nan])
+    contributions = pd.DataFrame(0.0, features.index, features.columns)
+    contributions["by_text_model"] = [1.0, 1.0, 1.0]
+    contributions["own_orders"] = [0.5, 0.5, -1.0]
+    contributions["user_orders"] = 9.0  # the same for all items of a household: no reason for one of them
+    told = reasons(features, contributions)
+    assert told[0].startswith("text model's interest; bought before (")
+    assert told[1].startswith("bought before (")
+    assert told[2] == "—"
+    assert shares(contributions, pd.Series(["a", "b", "b"])).sum(axis=1).tolist() == pytest.approx([1, 1])
 
 
 def test_coverage_and_diversity() -> None:

@@ -56,12 +56,12 @@ def finding(results: pd.DataFrame, breadth: pd.DataFrame, coupons: pd.Series, no
         [
             f"- The lists show {fusion.coverage:.1%} of the eligible products, where popularity shows "
             f"{popular.coverage:.1%}; {fusion.diversity:.0%} of a list's products differ in type.",
-            f"- {novel['fusion']:.1%} of the places go to products that are new to the household: in groceries the "
-            "next basket repeats the last ones, and the fusion has learned it. Discovery must be asked for by a rule.",
+            f"- {novel['fusion']:.1%} of the places go to products that are new to the household "
+            f"(popularity: {novel['popularity']:.1%}). A shop that wants more discovery has to ask for it by a rule.",
             f"- A valid coupon fits the list of {fitting:,} of {households:,} households.",
             f"- On novel products the text model {helped}: {signed(gain)} NDCG@10. The fusion is {against} plain "
             f"popularity there ({signed(plain)}).",
-            "- What limits the text model here: it learns from promoted products only, because nothing else is known "
-            "to have been seen; and product texts are types and sizes, so two brands of one type read the same.",
+            "- What to keep in mind: the text model was trained on promoted products only, and product texts are types "
+            "and sizes, so two brands of one type read the same.",
         ]
     )

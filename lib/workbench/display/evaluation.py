@@ -21,7 +21,7 @@ NAMES = {
     "als": "ALS",
     "tfidf": "TF-IDF content",
     "bi_encoder": "zero-shot bi-encoder",
-    "text_model": "text model (first N)",
+    "text_model": "cascade of the text model",
     "fusion": "fusion",
     "fusion_without_text": "fusion without text model",
 }
@@ -75,6 +75,7 @@ def slice_figure(rows: pd.DataFrame, rankers: Sequence[str], metric: str = "ndcg
 
 def tuning_figure(trials: pd.DataFrame) -> Figure:
     """NDCG@10 of each setting that was tried, one panel a setting, the chosen one marked."""
+    trials = trials[trials.setting != "none"]
     settings = trials.setting.unique()
     figure, panels = plt.subplots(
         1, len(settings), figsize=(2.7 * len(settings), 2.6), layout="constrained", squeeze=False
@@ -130,7 +131,9 @@ def _worth(everywhere: dict[str, float], novel: dict[str, float]) -> str:
         return "It earns its cost here."
     if novel["low"] > 0:
         return "It helps to discover products, not to repeat them."
-    return "On this data it does not earn its cost: counts and recency already say it."
+    if everywhere["high"] < 0:
+        return "It makes the lists worse here."
+    return "Neither interval excludes 0 from above: on this data it is not shown to earn its cost."
 
 
 def _label(metric: str, rows: pd.DataFrame) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
+from workbench.evaluation.comparison import household_values
 from workbench.metrics.ranking import rank_by_score
 from workbench.ranking.period import Period
 
@@ -24,7 +26,7 @@ def top_lists(period: Period, rankers: Sequence[str], k: int = 20) -> pd.DataFra
         rows = pairs.iloc[order[rank < k]]
         part = pd.DataFrame({
             "ranker": name,
-            "user_id": period.interactions.users[rows.user],
+            "user_id": period.user_ids[rows.user],
             "item_id": period.interactions.items[rows["item"]],
             "rank": rank[rank < k] + 1,
             "score": rows[f"by_{name}"].to_numpy(),
@@ -36,26 +38,37 @@ def top_lists(period: Period, rankers: Sequence[str], k: int = 20) -> pd.DataFra
     return pd.concat(parts, ignore_index=True)
 
 
-def reference_gap(period: Period, ranker: str, k: int = 10) -> float:
-    """Largest difference of any household's NDCG@k, recall@k or precision@k from what ``ir-measures`` says.
+def check_against_reference(period: Period, rankers: Sequence[str], households: int = 200, k: int = 10) -> float:
+    """Hold our metrics of the first households against ``ir-measures`` on the same lists, ties broken.
 
-    Both get the same lists with ties broken; anything above rounding means that one of the two is wrong.
+    Returns:
+        The largest difference of any household, ranker and metric (NDCG@k, recall@k, precision@k, MRR).
+
+    Raises:
+        ValueError: it is above 1e-9, so one of the two is wrong.
     """
     import ir_measures  # here: it takes a second to load, and only this check needs it
-    from ir_measures import P, R, nDCG
+    from ir_measures import RR, P, R, nDCG
 
-    from workbench.evaluation.comparison import household_values
-
-    lists = top_lists(period, [ranker], k)
-    users = pd.Series(period.interactions.users[period.truth.user])
-    qrels = pd.DataFrame({"query_id": users, "doc_id": period.interactions.items[period.truth["item"]], "relevance": 1})
-    run = lists.rename(columns={"user_id": "query_id", "item_id": "doc_id"})[["query_id", "doc_id"]]
-    run = run.assign(score=-lists["rank"].astype(float))
-    names = {nDCG @ k: "ndcg", R @ k: "recall", P @ k: "precision"}
-    theirs = pd.DataFrame(
-        [(m.query_id, names[m.measure], m.value) for m in ir_measures.iter_calc(list(names), qrels, run)],
-        columns=["user_id", "metric", "value"],
-    ).pivot(index="user_id", columns="metric", values="value")
-    ours = household_values(period, [ranker], k)[ranker]
-    ours.index = period.interactions.users[ours.index]
-    return float((ours[theirs.columns] - theirs).abs().max().max())
+    names = {nDCG @ k: "ndcg", R @ k: "recall", P @ k: "precision", RR: "mrr"}
+    users = period.truth.user.unique()[:households]
+    some = replace(
+        period, pairs=period.pairs[period.pairs.user.isin(users)], truth=period.truth[period.truth.user.isin(users)]
+    )
+    qrels = some.truth.rename(columns={"user": "query_id", "item": "doc_id"}).astype(str).assign(relevance=1)
+    worst = 0.0
+    for ranker in rankers:
+        run = some.pairs.rename(columns={"user": "query_id", "item": "doc_id"})
+        order, rank = rank_by_score(*(run[column].to_numpy() for column in ("query_id", "doc_id", f"by_{ranker}")))
+        run = run.iloc[order][["query_id", "doc_id"]].astype(str).assign(score=-rank.astype(float))
+        measured = [
+            (int(m.query_id), names[m.measure], m.value) for m in ir_measures.iter_calc(list(names), qrels, run)
+        ]
+        theirs = pd.DataFrame(measured, columns=["user", "metric", "value"]).pivot(
+            index="user", columns="metric", values="value"
+        )
+        ours = household_values(some, [ranker], k)[ranker]
+        worst = max(worst, float((ours - theirs.reindex(ours.index).fillna(0)[ours.columns]).abs().max().max()))
+    if not worst <= 1e-9:
+        raise ValueError(f"our metrics differ from ir-measures by {worst:.1e}: do not trust this evaluation")
+    return worst

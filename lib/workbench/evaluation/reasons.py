@@ -26,6 +26,8 @@ def reasons(features: pd.DataFrame, contributions: pd.DataFrame, top: int = 2) -
         that speak against the item, and the household's habits, which are the same for all its items, are left out.
     """
     families = by_family(contributions).drop(columns=family("user_orders"), errors="ignore")
+    if "by_text_model" in features:  # that a product was not read is no interest in it
+        families[family("by_text_model")] = families[family("by_text_model")].where(features.by_text_model.notna(), 0)
     details = _details(features)
     values, names = families.to_numpy(), families.columns.to_numpy()
     order = np.argsort(-values, axis=1, kind="stable")[:, :top]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.evaluation.comparison import Slice
-from workbench.ranking.interactions import Interactions
+from workbench.ranking.interactions import Interactions, belongs
 
 HEAD_SHARE = 0.8  # the head is the fewest items that make this share of all orders
 COLD_SHARE = 0.25  # the quarter of households with the fewest orders
@@ -17,20 +17,18 @@ def standard_slices(interactions: Interactions) -> dict[str, Slice | None]:
 
     Everything is told from purchases up to the cut, so that a slice never depends on what it measures.
     """
-    counts = interactions.matrix()
-    bought = counts > 0
-    head = _head_items(interactions)
+    bought, head = interactions.pairs, _head_items(interactions)
     visits = interactions.orders.drop_duplicates(["user", "order"]).groupby("user").size()
-    cold = np.setdiff1d(np.arange(len(interactions.users)), visits.index[visits > visits.quantile(COLD_SHARE)])
+    warm = visits.index[visits > visits.quantile(COLD_SHARE)]
 
     def repeat(rows: pd.DataFrame) -> np.ndarray:
-        return np.asarray(bought[rows.user.to_numpy(), rows.item.to_numpy()]).ravel().astype(bool)
+        return belongs(rows, bought)
 
     def in_head(rows: pd.DataFrame) -> np.ndarray:
         return head[rows.item.to_numpy()]
 
     def is_cold(rows: pd.DataFrame) -> np.ndarray:
-        return np.isin(rows.user.to_numpy(), cold)
+        return ~np.isin(rows.user.to_numpy(), warm)
 
     return {
         "all": None,

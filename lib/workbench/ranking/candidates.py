@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from workbench.ranking.interactions import Interactions
+from workbench.ranking.interactions import Interactions, belongs
 from workbench.ranking.rankers import Ranker
 
 
@@ -25,12 +25,11 @@ def propose(
     Returns:
         ``user``, ``item`` sorted by both, ``repeat`` (bought before), and ``by_<ranker>``: its score.
     """
-    own = interactions.orders[["user", "item"]].drop_duplicates()
+    own = interactions.pairs
     own = own[own.user.isin(users)]
     proposals = [r.recommend(users, each[r.name])[["user", "item"]] for r in rankers if each.get(r.name)]
     pairs = pd.concat([own, *proposals]).drop_duplicates().sort_values(["user", "item"], ignore_index=True)
-    past = pd.MultiIndex.from_frame(own)
-    pairs["repeat"] = pd.MultiIndex.from_frame(pairs[["user", "item"]]).isin(past)
+    pairs["repeat"] = belongs(pairs, own)
     for ranker in rankers:
         pairs[f"by_{ranker.name}"] = ranker.score(pairs)
     return pairs
@@ -38,5 +37,4 @@ def propose(
 
 def ceiling(pairs: pd.DataFrame, truth: pd.DataFrame) -> float:
     """Share of the true (user, item) pairs that are candidates: no ranking of them can recall more."""
-    found = pd.MultiIndex.from_frame(truth).isin(pd.MultiIndex.from_frame(pairs[["user", "item"]]))
-    return float(found.mean())
+    return float(belongs(truth, pairs).mean())

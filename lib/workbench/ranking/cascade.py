@@ -22,13 +22,12 @@ def reciprocal_rank_fusion(pairs: pd.DataFrame, columns: Sequence[str], damping:
     return fused
 
 
-def first_candidates(pairs: pd.DataFrame, columns: Sequence[str], n: int) -> np.ndarray:
+def first_candidates(pairs: pd.DataFrame, fused: np.ndarray, n: int) -> np.ndarray:
     """Which pairs the text model gets to see: the first ``n`` of each user by fused cheap ranks, as [pairs] bool.
 
     Half of them are new to the user, where there are any: on these the counts are silent and text can speak.
     """
     chosen = np.zeros(len(pairs), bool)
-    fused = reciprocal_rank_fusion(pairs, columns)
     repeat = pairs["repeat"].to_numpy()
     for part, share in ((repeat, n - n // 2), (~repeat, n // 2)):
         rows = np.flatnonzero(part)
@@ -69,6 +68,9 @@ def add_text_model(
 ) -> dict[str, float]:
     """Re-score the first ``n`` candidates of each household and add the ranker ``text_model`` to the period.
 
+    As a ranker it keeps the cheap order behind what it has read. As a feature it is missing there, and so that this
+    alone tells the fusion nothing, the cheap order and the choice are features of their own.
+
     Args:
         period: with the scores of the cheap rankers.
         contexts: user_id → text of the household's past.
@@ -82,8 +84,8 @@ def add_text_model(
     users = period.interactions.users
     by_code = contexts[contexts.index.isin(users)]
     by_code.index = np.searchsorted(users, by_code.index.to_numpy(str))
-    chosen = first_candidates(period.pairs, [f"by_{name}" for name in period.rankers], n)
-    texts = np.array(item_texts(period.interactions, items), dtype=object)
+    fused = reciprocal_rank_fusion(period.pairs, [f"by_{name}" for name in period.rankers])
+    chosen = first_candidates(period.pairs, fused, n)
     asked: set[tuple[str, str]] = set()
 
     def counted(left: list[str], right: list[str]) -> np.ndarray:
@@ -91,11 +93,19 @@ def add_text_model(
         return score(left, right)
 
     start = time.perf_counter()
-    period.add_ranker("text_model", text_scores(period.pairs, chosen, by_code, texts, counted))
+    texts = np.array(item_texts(period.interactions, items), dtype=object)
+    scores = text_scores(period.pairs, chosen, by_code, texts, counted)
+    seconds = time.perf_counter() - start
+    read = np.isfinite(scores)
+    period.features["cascade_rank"] = fused.astype(np.float32)
+    period.features["cascade_chosen"] = read.astype(np.float32)
+    period.features["by_text_model"] = scores
+    lowest = scores[read].min() if read.any() else 0.0
+    period.pairs["by_text_model"] = np.where(read, scores, lowest - 2 + fused)  # the fused score is below 1
     return {
         "products a household (N)": n,
         "pairs": int(chosen.sum()),
         "distinct pairs scored": len(asked),
         "share of all candidates": round(float(chosen.mean()), 4),
-        "seconds": round(time.perf_counter() - start, 1),
+        "seconds": round(seconds, 1),
     }

@@ -1,7 +1,8 @@
 """Features of (user, item) candidates from purchases up to a week; nothing later can reach them.
 
 The prefix of a feature names the family that an explanation speaks of: ``own_`` (the user and this item), ``type_``
-and ``category_`` (the user and the kind of item), ``user_`` and ``item_``; ``by_`` is another ranker's score.
+and ``category_`` (the user and the kind of item), ``user_`` and ``item_``; ``by_`` is another ranker's score,
+``cascade_`` what they say together.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ FAMILIES = {
     "by_tfidf": "text like past purchases",
     "by_bi_encoder": "text like past purchases",
     "by_text_model": "text model's interest",
+    "cascade": "first choice of the simple rankers",
 }
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from ibis import _
 
 from workbench.data.engine import connect
-from workbench.data.sources.complete_journey import personal_offers
+from workbench.data.offers import personal_offers
 from workbench.governance.labels import contexts
 
 COLUMNS = ["user_id", "item_id", "order_id", "week", "quantity", "value"]

@@ -18,7 +18,7 @@ class Interactions:
     Codes follow the sorted ids, so that "ties by item id" is "ties by code".
 
     Attributes:
-        users: [users] ids, sorted.
+        users: [users] ids of those who bought anything up to ``until``, sorted.
         items: [items] ids of the eligible items, sorted.
         log: one row an order line: ``user``, ``item``, ``order`` (codes), ``week``, ``quantity``, ``value``.
         until: last week of the log.
@@ -44,12 +44,13 @@ class Interactions:
         """
         department = items.category.str.split(" > ").str[0]
         allowed = items.item_id[~department.isin(excluded)]
-        seen = purchases[(purchases.week <= until) & purchases.item_id.isin(allowed)]
+        past = purchases[purchases.week <= until]
+        seen = past[past.item_id.isin(allowed)]
         buyers = seen.groupby("item_id").user_id.nunique()
         eligible = np.sort(buyers.index[buyers >= min_users].to_numpy(str))
         if not len(eligible):
             raise ValueError(f"no item was bought by {min_users} users up to week {until}: lower min_households")
-        users = np.sort(purchases.user_id.unique().astype(str))
+        users = np.sort(past.user_id.unique().astype(str))
         kept = seen[seen.item_id.isin(eligible)]
         log = pd.DataFrame(
             {
@@ -75,14 +76,31 @@ class Interactions:
         shape = (len(self.users), len(self.items))
         return sp.coo_matrix((weight.astype(np.float32), (self.orders.user, self.orders.item)), shape).tocsr()
 
-    def truth(self, purchases: pd.DataFrame, last: int) -> pd.DataFrame:
-        """The distinct eligible (user, item) codes bought in weeks ``until + 1 … last``."""
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """The distinct (user, item) codes of the log."""
+        return self.orders[["user", "item"]].drop_duplicates()
+
+    def truth(self, purchases: pd.DataFrame, last: int) -> tuple[pd.DataFrame, np.ndarray]:
+        """What was bought in weeks ``until + 1 … last``.
+
+        Returns:
+            truth: the distinct eligible (user, item) codes.
+            user_ids: id of each user code: ``users``, and after them those who bought for the first time.
+        """
         window = purchases[(purchases.week > self.until) & (purchases.week <= last)]
         window = window[window.item_id.isin(self.items)]
+        ids = window.user_id.to_numpy(str)
+        user_ids = np.concatenate([self.users, np.setdiff1d(ids, self.users)])
         pairs = pd.DataFrame(
             {
-                "user": np.searchsorted(self.users, window.user_id.to_numpy(str)),
+                "user": pd.Index(user_ids).get_indexer(ids),
                 "item": np.searchsorted(self.items, window.item_id.to_numpy(str)),
             }
         )
-        return pairs.drop_duplicates().sort_values(["user", "item"], ignore_index=True)
+        return pairs.drop_duplicates().sort_values(["user", "item"], ignore_index=True), user_ids
+
+
+def belongs(rows: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
+    """Which rows' (user, item) are among ``pairs``: [rows] bool."""
+    return pd.MultiIndex.from_frame(rows[["user", "item"]]).isin(pd.MultiIndex.from_frame(pairs[["user", "item"]]))

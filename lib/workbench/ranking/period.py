@@ -10,8 +10,9 @@ import pandas as pd
 
 from workbench.ranking.candidates import ceiling, propose
 from workbench.ranking.features import candidate_features
-from workbench.ranking.interactions import Interactions
-from workbench.ranking.rankers import ALS, Content, Frequency, ItemKNN, Popularity, Ranker, tfidf_vectors
+from workbench.ranking.interactions import Interactions, belongs
+from workbench.ranking.rankers import Ranker, tfidf_vectors
+from workbench.ranking.settings import MAKERS, Settings, Vectors
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Period:
         pairs: ``user``, ``item``, ``repeat``, ``by_<ranker>``, ``label``; sorted by user and item.
         features: [pairs, features] of the fusion, the rankers' scores among them.
         truth: the (user, item) codes bought in the label window.
-        truth_size: number of them for each user that has any.
+        user_ids: id of each user code; those beyond ``interactions.users`` bought for the first time.
         without_truth: users who shopped before but bought nothing eligible in the label window.
     """
 
@@ -31,8 +32,13 @@ class Period:
     pairs: pd.DataFrame
     features: pd.DataFrame
     truth: pd.DataFrame
-    truth_size: pd.Series
+    user_ids: np.ndarray
     without_truth: int
+
+    @property
+    def truth_size(self) -> pd.Series:
+        """Number of true items of each user that has any."""
+        return self.truth.groupby("user").size()
 
     @property
     def rankers(self) -> list[str]:
@@ -50,6 +56,7 @@ class Period:
         figures = {
             "eligible products": f"{len(self.interactions.items):,}",
             "households with truth": f"{len(self.truth_size):,}",
+            "of them never seen before": f"{(self.truth_size.index >= len(self.interactions.users)).sum():,}",
             "households left out, without truth": f"{self.without_truth:,}",
             "products bought by a household, mean": f"{self.truth_size.mean():.1f}",
             "candidates of a household, median": f"{each.median():.0f}",
@@ -57,41 +64,6 @@ class Period:
             "recall of the candidates (ceiling)": f"{self.ceiling:.1%}",
         }
         return pd.DataFrame({"value": figures})
-
-    def add_ranker(self, name: str, score: np.ndarray) -> None:
-        """A further ranker's score of each pair; it becomes a feature of the fusion as well."""
-        self.pairs[f"by_{name}"] = score
-        self.features[f"by_{name}"] = np.asarray(score, np.float32)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What was tuned on the label window, one value each."""
-
-    popular_weeks: int = 4
-    half_life: float = 20.0
-    profile_half_life: float = 8.0
-    neighbours: int = 50
-    factors: int = 64
-    alpha: float = 10.0
-    seed: int = 0
-    threads: int = 2
-
-
-def cheap_rankers(
-    interactions: Interactions, texts: Sequence[str], embed: Callable[[list[str]], np.ndarray], settings: Settings
-) -> list[Ranker]:
-    """All rankers but the cross-encoder, fitted on ``interactions``; ``texts`` has one text an eligible item."""
-    rankers: list[Ranker] = [
-        Popularity(settings.popular_weeks),
-        Frequency(),
-        Frequency(settings.half_life),
-        ItemKNN(settings.neighbours, settings.half_life),
-        ALS(settings.factors, settings.alpha, settings.half_life, settings.seed, settings.threads),
-        Content("tfidf", tfidf_vectors(list(texts)), settings.profile_half_life),
-        Content("bi_encoder", embed(list(texts)), settings.profile_half_life),
-    ]
-    return [ranker.fit(interactions) for ranker in rankers]
 
 
 def open_period(
@@ -117,7 +89,9 @@ def open_period(
         excluded: departments left out.
     """
     interactions = Interactions.fit(purchases, items, window[0], min_users, excluded)
-    rankers = cheap_rankers(interactions, item_texts(interactions, items), embed, settings)
+    texts = item_texts(interactions, items)
+    vectors: dict[str, Vectors] = {"tfidf": tfidf_vectors(texts), "bi_encoder": embed(texts)}
+    rankers = [make(settings, vectors).fit(interactions) for make in MAKERS.values()]
     return assemble(purchases, items, interactions, window[1], rankers, each)
 
 
@@ -144,18 +118,11 @@ def assemble(
         rankers: fitted on ``interactions``.
         each: proposals of each ranker by name.
     """
-    truth = interactions.truth(purchases, label_until)
-    truth_size = truth.groupby("user").size()
-    pairs = propose(truth_size.index.to_numpy(), interactions, rankers, each)
+    truth, user_ids = interactions.truth(purchases, label_until)
+    users = truth.user.unique()
+    pairs = propose(users, interactions, rankers, each)
     features = candidate_features(pairs[["user", "item"]], interactions, items)
-    scores = pairs.filter(regex="^by_")
-    pairs["label"] = pd.MultiIndex.from_frame(pairs[["user", "item"]]).isin(pd.MultiIndex.from_frame(truth)).astype(int)
-    shoppers = np.unique(interactions.log.user)
-    return Period(
-        interactions,
-        pairs,
-        pd.concat([features, scores], axis=1),
-        truth,
-        truth_size,
-        without_truth=len(np.setdiff1d(shoppers, truth_size.index.to_numpy())),
-    )
+    features = pd.concat([features, pairs.filter(regex="^by_")], axis=1)
+    pairs["label"] = belongs(pairs, truth).astype(int)
+    without = len(np.setdiff1d(interactions.log.user, users))
+    return Period(interactions, pairs, features, truth, user_ids, without)

@@ -27,22 +27,35 @@ BLOCK = 512  # users scored at once: 512 × 15,000 items in float32 are 30 MB
 
 
 class Ranker:
-    """What all rankers share: scores by block, proposals and scores of pairs."""
+    """What all rankers share: scores by block, proposals and scores of pairs.
+
+    A user code beyond the fitted users is somebody who never bought before; only popularity knows anything for them.
+    """
 
     name: str
 
     def fit(self, interactions: Interactions) -> Self:
         """Learn from the purchases up to ``interactions.until``."""
+        self.known = len(interactions.users)
+        self.cold: np.ndarray = np.zeros(len(interactions.items), np.float32)
+        self.learn(interactions)
+        return self
+
+    def learn(self, interactions: Interactions) -> None:
+        """What a ranker does to be fitted."""
         raise TypeError(f"{type(self).__name__} cannot be fitted")
 
     def block(self, users: np.ndarray) -> np.ndarray:
-        """Scores of all items for these user codes: [users, items] float32."""
+        """Scores of all items for these fitted users' codes: [users, items] float32."""
         raise TypeError(f"{type(self).__name__} has no scores")
 
     def _blocks(self, users: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for start in range(0, len(users), BLOCK):
             chunk = users[start : start + BLOCK]
-            yield chunk, self.block(chunk)
+            scores = np.tile(self.cold, (len(chunk), 1))
+            known = chunk < self.known
+            scores[known] = self.block(chunk[known])
+            yield chunk, scores
 
     def recommend(self, users: np.ndarray, k: int) -> pd.DataFrame:
         """The k best items of each user, ties by item: ``user``, ``item``, ``score``; scores ≤ 0 are left out."""
@@ -92,15 +105,14 @@ class Popularity(Ranker):
         self.weeks = weeks
 
     @override
-    def fit(self, interactions: Interactions) -> Self:
+    def learn(self, interactions: Interactions) -> None:
         recent = interactions.orders[interactions.orders.week > interactions.until - self.weeks]
         buyers = recent.drop_duplicates(["user", "item"]).item
-        self.share = np.bincount(buyers, minlength=len(interactions.items)).astype(np.float32) / len(interactions.users)
-        return self
+        self.cold = (np.bincount(buyers, minlength=len(self.cold)) / self.known).astype(np.float32)
 
     @override
     def block(self, users: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(self.share, (len(users), len(self.share)))
+        return np.tile(self.cold, (len(users), 1))
 
 
 class Frequency(Ranker):
@@ -111,9 +123,8 @@ class Frequency(Ranker):
         self.name = "frequency" if half_life is None else "recency"
 
     @override
-    def fit(self, interactions: Interactions) -> Self:
+    def learn(self, interactions: Interactions) -> None:
         self.counts = interactions.matrix(self.half_life)
-        return self
 
     @override
     def block(self, users: np.ndarray) -> np.ndarray:
@@ -129,14 +140,13 @@ class ItemKNN(Ranker):
         self.neighbours, self.half_life = neighbours, half_life
 
     @override
-    def fit(self, interactions: Interactions) -> Self:
+    def learn(self, interactions: Interactions) -> None:
         model = BM25Recommender(K=self.neighbours, num_threads=1)
         self.counts = interactions.matrix(self.half_life)
         with warnings.catch_warnings():  # implicit weighs into COO and then complains of it
             warnings.simplefilter("ignore", ParameterWarning)
             model.fit(self.counts, show_progress=False)
         self.similarity = model.similarity.astype(np.float32)
-        return self
 
     @override
     def block(self, users: np.ndarray) -> np.ndarray:
@@ -160,7 +170,7 @@ class ALS(Ranker):
         self.seed, self.threads = seed, threads
 
     @override
-    def fit(self, interactions: Interactions) -> Self:
+    def learn(self, interactions: Interactions) -> None:
         with threadpool_limits(1, "blas"):  # implicit runs its own threads; its ALS repeats exactly on any
             model = AlternatingLeastSquares(
                 factors=self.factors,
@@ -171,7 +181,6 @@ class ALS(Ranker):
             )
             model.fit(interactions.matrix(self.half_life), show_progress=False)
         self.user_factors, self.item_factors = model.user_factors, model.item_factors
-        return self
 
     @override
     def block(self, users: np.ndarray) -> np.ndarray:
@@ -191,13 +200,12 @@ class Content(Ranker):
         self.name, self.vectors, self.half_life = name, vectors, half_life
 
     @override
-    def fit(self, interactions: Interactions) -> Self:
+    def learn(self, interactions: Interactions) -> None:
         if self.vectors.shape[0] != len(interactions.items):
             raise ValueError(
                 f"{self.name} needs one vector an eligible item: {len(interactions.items)}, not {self.vectors.shape[0]}"
             )
         self.profiles = normalize(interactions.matrix(self.half_life) @ self.vectors)
-        return self
 
     @override
     def block(self, users: np.ndarray) -> np.ndarray:

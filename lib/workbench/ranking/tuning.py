@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,22 +10,17 @@ import numpy as np
 import pandas as pd
 
 from workbench.metrics.ranking import ranking_metrics
-from workbench.ranking.interactions import Interactions
-from workbench.ranking.period import Settings
-from workbench.ranking.rankers import ALS, Frequency, ItemKNN, Popularity, Ranker
-
-# the setting a ranker is tuned by, and how to build it
-MAKERS: dict[str, tuple[str, Callable[[Settings], Ranker]]] = {
-    "popular_weeks": ("popularity", lambda s: Popularity(s.popular_weeks)),
-    "half_life": ("recency", lambda s: Frequency(s.half_life)),
-    "neighbours": ("item_knn", lambda s: ItemKNN(s.neighbours, s.half_life)),
-    "factors": ("als", lambda s: ALS(s.factors, s.alpha, s.half_life, s.seed, s.threads)),
-    "alpha": ("als", lambda s: ALS(s.factors, s.alpha, s.half_life, s.seed, s.threads)),
-}
+from workbench.ranking.interactions import Interactions, belongs
+from workbench.ranking.rankers import Ranker
+from workbench.ranking.settings import MAKERS, TUNED_BY, Settings, Vectors
 
 
 def tune(
-    interactions: Interactions, truth: pd.DataFrame, grid: Mapping[str, Sequence[float]], start: Settings
+    interactions: Interactions,
+    truth: pd.DataFrame,
+    grid: Mapping[str, Sequence[float]],
+    start: Settings,
+    vectors: dict[str, Vectors],
 ) -> tuple[Settings, pd.DataFrame]:
     """Try each setting's values in turn, keep the best by NDCG@10, go on from there.
 
@@ -34,19 +29,28 @@ def tune(
         truth: (user, item) codes bought in the label window.
         grid: setting → values, tried in this order.
         start: settings to begin with.
+        vectors: of the items' texts, for the content rankers.
 
     Returns:
-        The chosen settings, and a table ``ranker, setting, value, ndcg, chosen``.
+        The chosen settings, and a table ``ranker, setting, value, ndcg, chosen``; its first row is personal frequency,
+        which has nothing to tune.
 
     Raises:
         ValueError: a setting of the grid is none of the known ones.
     """
-    if unknown := set(grid) - set(MAKERS):
-        raise ValueError(f"cannot tune {sorted(unknown)}: the settings are {sorted(MAKERS)}")
-    chosen, rows = start, []
+    if unknown := set(grid) - set(TUNED_BY):
+        raise ValueError(f"cannot tune {sorted(unknown)}: the settings are {sorted(TUNED_BY)}")
+
+    def trial(ranker: str, settings: Settings) -> float:
+        return own_ndcg(MAKERS[ranker](settings, vectors).fit(interactions), truth)
+
+    rows = [
+        {"ranker": "frequency", "setting": "none", "value": None, "ndcg": trial("frequency", start), "chosen": True}
+    ]
+    chosen = start
     for setting, values in grid.items():
-        ranker, make = MAKERS[setting]
-        scores = [own_ndcg(make(_with(chosen, setting, value)).fit(interactions), truth) for value in values]
+        ranker = TUNED_BY[setting]
+        scores = [trial(ranker, _with(chosen, setting, value)) for value in values]
         best = int(np.argmax(scores))
         chosen = _with(chosen, setting, values[best])
         rows += [
@@ -60,7 +64,7 @@ def own_ndcg(ranker: Ranker, truth: pd.DataFrame, k: int = 10) -> float:
     """Mean NDCG@k of a ranker's own first k among all eligible items."""
     size = truth.groupby("user").size()
     lists = ranker.recommend(size.index.to_numpy(), k)
-    label = pd.MultiIndex.from_frame(lists[["user", "item"]]).isin(pd.MultiIndex.from_frame(truth)).astype(int)
+    label = belongs(lists, truth).astype(int)
     values = ranking_metrics(lists.user.to_numpy(), lists.item.to_numpy(), lists.score.to_numpy(), label, size, k)
     return float(values.ndcg.mean())
 
