@@ -35,7 +35,7 @@ lint: .venv/installed  ## check style, types and floors, and count the lines of 
 	$(BIN)/lint-imports
 	@$(ROOMS)
 
-bench: .venv/installed  ## run the benchmarks: [ONLY=runner_overhead]
+bench: .venv/installed  ## run the benchmarks: [ONLY=runner_overhead] [ARGS="quickstart --repeats 1"]
 	$(PY) -m tests.benchmarks $(if $(ONLY),--only "$(ONLY)") $(ARGS)
 
 # ---- the environment, in two steps: a change of pyproject.toml does not install every package again

@@ -9,6 +9,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,8 +37,11 @@ class StageError(RuntimeError):
 
 
 def read_json(path: Path) -> Any:
-    """What the JSON file holds."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What the JSON file holds; StageError if that is no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StageError(f"{path} is not readable as JSON ({error}): restore or delete it") from error
 
 
 def write_json(path: Path, value: Any) -> Path:
@@ -62,11 +66,19 @@ def sha256(path: Path) -> str:
 
 
 class HashCache:
-    """File hashes remembered by path, size and modification time in `<outputs>/.hashes.json`."""
+    """File hashes remembered by path, size and modification time in `<outputs>/.hashes.json`.
+
+    What cannot be read there is forgotten, and of two runs that write at once the last one wins: a hash that is
+    missing is computed again.
+    """
 
     def __init__(self, outputs: Path):
         self.file = outputs / ".hashes.json"
-        self.known: dict[str, list] = read_json(self.file) if self.file.exists() else {}
+        self.known: dict[str, list] = {}
+        with suppress(FileNotFoundError, StageError):
+            known = read_json(self.file)
+            if isinstance(known, dict):
+                self.known = {key: kept for key, kept in known.items() if isinstance(kept, list) and len(kept) == 3}
 
     def sha256(self, path: Path) -> str:
         """Hex digest of the file, computed only when its size or time changed since the last call."""

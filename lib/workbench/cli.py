@@ -14,8 +14,8 @@ from workbench.run import index, prune, report
 from workbench.run.profile import load_profile
 from workbench.run.progress import Progress, clock
 from workbench.run.project import InputError, Project
-from workbench.run.runner import Options, exit_code, run_profile
-from workbench.run.status import Run, all_runs, find_run
+from workbench.run.runner import Options, run_profile
+from workbench.run.status import INTERRUPTED, OK, Run, all_runs, find_run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(markup=False, highlight=False)
@@ -37,14 +37,18 @@ def run(
     timeout: Annotated[int, typer.Option(min=1, help="Seconds that one cell may take.")] = 3600,
     outputs: Outputs = None,
 ) -> None:
-    """Run a profile's notebooks; the exit code is 0 (ok), 1 (a stage failed), 2 (bad input) or 130 (interrupted)."""
+    """Run a profile's notebooks; the exit code is 0 (ok), 1 (failed), 2 (bad input) or 130 (interrupted)."""
     if only and start:
         raise InputError("--only and --from exclude each other: give one")
     options = Options(only, start, resume, force, tuple(settings or ()), on_failure, timeout)
     runs = run_profile(Project.find(outputs=outputs), profile, options, Progress(console))
-    for each in runs:
-        _show_end(each)
-    raise typer.Exit(exit_code(runs))
+    for each, status in runs.items():
+        try:
+            _show_end(each, status)
+        except (OSError, StageError) as error:  # records cannot be read; how the run ended stands all the same
+            console.print(f"{status}: {each.folder} ({error})", soft_wrap=True)
+    statuses = set(runs.values())
+    raise typer.Exit(130 if INTERRUPTED in statuses else int(statuses != {OK}))
 
 
 @app.command()
@@ -113,25 +117,27 @@ def delete(
 
 
 def main() -> None:
-    """Entry point: bad input is one line and exit code 2."""
+    """Entry point: bad input is one line and exit code 2, a disk that fails is one line and exit code 1."""
     try:
         app()
-    except (InputError, StageError) as error:
+    except (InputError, StageError, OSError) as error:
         print(f"workbench: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, OSError) else 2)
 
 
-def _show_end(run: Run) -> None:
-    """Headline results, and the report to open."""
+def _show_end(run: Run, status: str) -> None:
+    """Headline results, what the run took, and the report to open."""
     metrics = index.headline(run)
     if metrics:
         table = Table("result", "value", title=run.name)
         for name, row in metrics:
             table.add_row(name, index.value(row))
         console.print(table)
+    minutes, gigabytes = (run.record.get("seconds") or 0) / 60, (run.record.get("peak_mb") or 0) / 1024
+    console.print(f"{minutes:.1f} minutes in all, {gigabytes:.1f} GB of memory at most")
     written = [report for stage in run.stages() if (report := stage.file("report.html")).exists()]
     if written:
-        console.print(f"{run.record['status']}: open {written[-1]}", soft_wrap=True)
+        console.print(f"{status}: open {written[-1]}", soft_wrap=True)
 
 
 if __name__ == "__main__":

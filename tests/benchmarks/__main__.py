@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--only NAME]`: run the benchmarks, then show what is met and what is not."""
+"""`python -m tests.benchmarks [--only NAME [ARGUMENT …]]`: run the benchmarks, then show what is met and what not."""
 
 import argparse
 import subprocess
@@ -13,13 +13,16 @@ NOT_BENCHMARKS = {"__init__", "__main__", "record"}
 def main() -> int:
     """Run each benchmark in a process of its own; 1 if one of them broke."""
     names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in NOT_BENCHMARKS)
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=names, help="run just this one")
-    only = parser.parse_args().only
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--only", choices=names, help="run just this one, and pass what follows on to it")
+    given, passed_on = parser.parse_known_args()
+    only = given.only
+    if passed_on and not only:
+        parser.error(f"{' '.join(passed_on)}: name the benchmark that takes this by --only")
     broken = [
         name
         for name in ([only] if only else names)
-        if subprocess.run([sys.executable, "-m", f"{__package__}.{name}"], check=False).returncode
+        if subprocess.run([sys.executable, "-m", f"{__package__}.{name}", *passed_on], check=False).returncode
     ]
     print("\nAll benchmarks, as last measured")
     for row in recorded():

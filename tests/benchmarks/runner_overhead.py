@@ -16,7 +16,7 @@ from statistics import median
 from workbench.run.parameters import Notebook
 from workbench.run.profile import Profile, load_profile
 from workbench.run.project import Project
-from workbench.run.status import Run, StageFolder
+from workbench.run.status import Run, StageFolder, all_runs
 
 from .record import FOLDER, record
 
@@ -43,6 +43,7 @@ def measure(project: Project, name: str, repeats: int, bench: Path = FOLDER) -> 
         by_scripts.append(run_scripts(project, profile, folder / "scripts"))
         by_runner.append(run_runner(project, profile, folder / "runs", "--force"))
         unchanged.append(run_runner(project, profile, folder / "runs"))
+        check_nothing_ran(folder / "runs")
     shutil.rmtree(folder)
     runner, scripts = median(by_runner), median(by_scripts)
     print(f"{name}: {runner:.1f} s by the runner, {scripts:.1f} s as scripts, {len(profile.notebooks)} stages")
@@ -70,6 +71,13 @@ def run_runner(project: Project, profile: Profile, outputs: Path, *options: str)
     """Seconds that `workbench run` takes, its own start included."""
     command = [sys.executable, "-m", "workbench.cli", "run", str(profile.file), "--outputs", str(outputs), *options]
     return _seconds(command, project.root)
+
+
+def check_nothing_ran(outputs: Path) -> None:
+    """Raise RuntimeError unless the newest run reuses every stage: its time would be no unchanged run's."""
+    ran = [stage.name for stage in all_runs(outputs)[0].stages() if not stage.status["reused_from"]]
+    if ran:
+        raise RuntimeError(f"nothing changed, and yet {', '.join(ran)} ran again")
 
 
 def run_scripts(project: Project, profile: Profile, folder: Path) -> float:

@@ -1,6 +1,9 @@
 """Bad input: exit code 2, one line that says what to do, nothing started and nothing left behind."""
 
+import errno
+import os
 import shutil
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -98,6 +101,20 @@ def test_outputs_that_take_no_files(two: ToyProject, workbench, capsys) -> None:
             line = refused(workbench, capsys, command, "toy", "--outputs", folder)
             assert "cannot write to" in line
             assert "another --outputs folder" in line
+
+
+def test_a_read_only_outputs_folder(two: ToyProject, workbench, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    two.outputs.mkdir(mode=0o555)
+    if os.access(two.outputs, os.W_OK):  # root may write everywhere
+
+        def denied(dir: Path) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", str(dir))
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", denied)
+    for command in ("run", "check"):
+        line = refused(workbench, capsys, command, "toy")
+        assert f"cannot write to {two.outputs} (Permission denied): give another --outputs folder" in line
+    assert list(two.outputs.iterdir()) == []
 
 
 def test_outputs_without_space(two: ToyProject, workbench, capsys, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,36 @@ def test_a_killed_runner_leaves_no_orphan_and_counts_as_interrupted(sleeper: Toy
     assert sleeper.status("01_a")["status"] == "ok"
 
 
+def test_an_interrupted_grid_goes_on_by_running_it_again(toy: ToyProject, workbench) -> None:
+    """A grid makes ordinary runs that share equal stages, within one call and over two."""
+    pid, awake = toy.root / "pid", toy.root / "awake"
+    toy.notebook("01_a", "stage.path('data/x.txt').write_text('x')")
+    toy.notebook(
+        "02_b",
+        "import os, time\nstage.input('01_a', 'data/x.txt')",
+        f"if rate == 0.2 and not os.path.exists({str(awake)!r}):\n"
+        f"    open({str(pid)!r}, 'w').write(str(os.getpid()))\n    time.sleep(120)",
+        "stage.path('data/y.txt').write_text(str(rate))",
+        parameters="rate = 0.5\n",
+        needs=("01_a",),
+    )
+    toy.profile(grid={"02_b.rate": [0.1, 0.2, 0.3]})
+    runner, kernel, _ = start(toy)
+    runner.terminate()
+    assert runner.wait(timeout=30) == 130
+    assert toy.gone(kernel)
+    assert [run.record["status"] for run in toy.runs()] == ["interrupted", "ok"]  # the third was not begun
+
+    awake.touch()
+    assert workbench("run", "toy") == 0
+    third, second, first, *_ = toy.runs()
+    assert [run.record["combination"]["02_b.rate"] for run in (first, second, third)] == [0.1, 0.2, 0.3]
+    ran = [[not stage.status["reused_from"] for stage in run.stages()] for run in (first, second, third)]
+    assert ran == [[False, False], [False, True], [False, True]]
+    assert [(run.folder / "02_b/data/y.txt").read_text() for run in (second, third)] == ["0.2", "0.3"]
+    assert "02_b.rate = 0.2" in (toy.outputs / "index.html").read_text()
+
+
 def test_one_profile_runs_once_at_a_time_and_two_profiles_side_by_side(sleeper: ToyProject, workbench, capsys) -> None:
     sleeper.notebook("01_b")
     sleeper.profile("other", notebooks=["01_b"])
@@ -105,10 +135,10 @@ def test_one_profile_runs_once_at_a_time_and_two_profiles_side_by_side(sleeper: 
 
 def test_profiles_start_at_the_same_second(toy: ToyProject) -> None:
     toy.notebook("01_a", "stage.path('data/x.txt').write_text('x')")
-    names = ["one", "two", "three"]
+    names = ["one", "two"]
     for name in names:
         toy.profile(name)
     runners = [subprocess.Popen([*COMMAND[:-1], name], cwd=toy.root, stdout=subprocess.DEVNULL) for name in names]
-    assert [runner.wait(timeout=120) for runner in runners] == [0, 0, 0]
+    assert [runner.wait(timeout=120) for runner in runners] == [0, 0]
     assert {run.record["profile"] for run in toy.runs() if run.stage("01_a").ok} == set(names)
     assert all((toy.outputs / "latest-ok" / name / "01_a").exists() for name in names)

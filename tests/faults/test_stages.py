@@ -1,5 +1,7 @@
 """What goes wrong inside a stage: the status, the exit code, the report, and --continue after the cause is gone."""
 
+import errno
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,9 @@ import pytest
 
 from toy import ToyProject
 from workbench.artifacts import read_json
+from workbench.run import runner, status
+from workbench.run.progress import Progress
+from workbench.run.status import StageFolder
 
 FAULTS = {
     "kernel_died": ("import os; os.kill(os.getpid(), 9)", "the kernel died"),
@@ -108,30 +113,133 @@ def test_a_later_stage_fails_and_the_earlier_ones_stay(toy: ToyProject, workbenc
     toy.profile()
     assert workbench("run", "toy") == 1
     [run] = toy.runs()
-    first = toy.status("01_a")
+    first, leg = toy.status("01_a"), run.record
     assert [stage.status.get("status") for stage in run.stages()] == ["ok", "failed", None]
     assert 'class="todo">03_c' in toy.report("02_b")
     assert "02_b: failed in cell 4: AssertionError: not yet" in capsys.readouterr().out
+    assert leg["seconds"] >= sum(stage.status["seconds"] for stage in run.stages()[:2])
     repaired.touch()
     assert workbench("run", "toy", "--continue", run.name) == 0
+    legs, stages = run.record, [stage.status for stage in run.stages()]
+    assert legs["seconds"] >= leg["seconds"] + stages[1]["seconds"] + stages[2]["seconds"]
+    assert legs["peak_mb"] == max(leg["peak_mb"], *(each["peak_mb"] for each in stages)) > 30
+    said = f"{legs['seconds'] / 60:.1f} minutes in all, {legs['peak_mb'] / 1024:.1f} GB of memory at most"
+    assert said in capsys.readouterr().out
     assert [stage.status["status"] for stage in run.stages()] == ["ok", "ok", "ok"]
     assert toy.status("01_a") == first
     assert '<a href="../03_c/report.html">03_c</a>' in toy.report("01_a")
     assert workbench("run", "toy", "--continue", run.name) == 2
 
 
-def test_an_altered_input_stops_the_stage_and_is_not_reused(toy: ToyProject, workbench) -> None:
+SPOILED = {
+    "missing": (shutil.rmtree, "stage 01_a has not run in"),
+    "failed": (lambda folder: StageFolder(folder).write(status="failed"), "not ok: run it again first"),
+    "altered": (lambda folder: (folder / "data/x.txt").write_text("two"), "was altered after stage 01_a ended"),
+}
+
+
+@pytest.mark.parametrize("spoiled", SPOILED)
+def test_a_spoiled_input_stops_the_stage_and_is_made_again(
+    toy: ToyProject, workbench, monkeypatch: pytest.MonkeyPatch, spoiled: str
+) -> None:
+    spoil, reason = SPOILED[spoiled]
     toy.notebook("01_a", "stage.path('data/x.txt').write_text('one')")
     toy.notebook("02_b", "print(stage.input('01_a', 'data/x.txt').read_text())", needs=("01_a",))
     toy.profile()
-    assert workbench("run", "toy") == 0
-    first = toy.runs()[0]
-    (first.folder / "01_a" / "data" / "x.txt").write_text("two")
-    assert workbench("run", "toy", "--only", "02_b", "--force") == 1
-    assert toy.status("02_b")["cell"] == 3
-    assert "was altered after stage 01_a ended" in toy.report("02_b")
-    assert workbench("run", "toy") == 0
-    assert toy.status("01_a")["reused_from"] is None
+    told = toy.root / "told"
+    said = Progress.stage_ended
+
+    def said_then_spoiled(self: Progress, title: str, status: dict) -> None:
+        said(self, title, status)
+        if title.endswith("01_a"):
+            spoil(toy.runs()[0].folder / "01_a")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Progress, "stage_ended", said_then_spoiled)
+        assert workbench("run", "toy", "--on-failure", f'echo "$WORKBENCH_STAGE" > {told}') == 1
+    [run] = toy.runs()
+    assert run.record["status"] == "failed"
+    assert (toy.status("02_b")["status"], toy.status("02_b")["cell"]) == ("failed", 3)
+    assert reason in toy.report("02_b")
+    assert told.read_text() == "02_b\n"
+    assert not (toy.outputs / "latest-ok" / "toy").exists()
+
+    assert workbench("run", "toy", "--continue", run.name) == 0
+    assert [stage.status["status"] for stage in run.stages()] == ["ok", "ok"]
+    assert (run.folder / "01_a/data/x.txt").read_text() == "one"
+    assert run.record["status"] == "ok"
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("breaks", ["a stage's start", "an earlier record"])
+def test_a_runner_that_breaks_down_is_told_and_can_be_continued(
+    toy: ToyProject, workbench, monkeypatch: pytest.MonkeyPatch, capsys, breaks: str
+) -> None:
+    toy.notebook("01_a")
+    toy.profile()
+    told, unreadable = toy.root / "told", None
+    notify = f'echo "$WORKBENCH_STATUS $WORKBENCH_RUN" > {told}'
+    with monkeypatch.context() as patched:
+        if breaks == "a stage's start":
+            patched.setattr(runner, "StageProcess", full_disk)
+            reason = "No space left on device"
+        else:
+            unreadable = toy.fake_stage("20250101T000000Z-toy", "01_a") / "status.json"
+            unreadable.write_text("{")
+            reason = "status.json is not readable as JSON"
+        assert workbench("run", "toy", "--on-failure", notify) == 1
+    run = toy.runs()[0]
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert reason in out
+    assert f"remove the cause, then --continue {run.name}" in out
+    assert run.record["status"] == "failed"
+    assert reason in run.record["error"]
+    assert told.read_text().split() == ["failed", str(run.folder)]
+    if unreadable:
+        assert workbench("runs") == 2
+        assert capsys.readouterr().err.count("\n") == 1
+        unreadable.unlink()
+    else:
+        assert toy.status("01_a")["status"] == "failed"
+        assert reason in toy.report("01_a")
+        assert 'class="failed"' in (toy.outputs / "index.html").read_text()
+    assert workbench("run", "toy", "--continue", run.name) == 0
+    assert run.record["status"] == "ok"
+    assert run.record["error"] is None
+
+
+def test_a_disk_that_takes_no_record_at_all_is_told(
+    toy: ToyProject, workbench, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    toy.notebook("01_a")
+    toy.profile()
+    told = toy.root / "told"
+    monkeypatch.setattr(status, "write_json", full_disk)
+    assert workbench("run", "toy", "--on-failure", f'echo "$WORKBENCH_STATUS" > {told}') == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "No space left on device" in out
+    assert told.read_text() == "failed\n"
+
+
+def test_a_run_broken_after_its_last_stage_needs_only_its_end(
+    toy: ToyProject, workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.notebook("01_a")
+    toy.profile()
+    with monkeypatch.context() as patched:
+        patched.setattr(runner.report, "refresh_links", full_disk)
+        assert workbench("run", "toy") == 1
+    [run] = toy.runs()
+    ended = toy.status("01_a")["ended"]
+    assert (toy.status("01_a")["status"], run.record["status"]) == ("ok", "failed")
+    assert workbench("run", "toy", "--continue", run.name) == 0
+    assert (toy.status("01_a")["ended"], run.record["status"]) == (ended, "ok")
+    assert (toy.outputs / "latest-ok" / "toy").resolve() == run.folder
 
 
 def test_what_the_user_has_does_not_reach_the_kernel(

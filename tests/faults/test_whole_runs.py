@@ -73,16 +73,6 @@ def test_reuse_force_only_from_and_prune(two: ToyProject, workbench, capsys) -> 
     assert len(two.runs()) == 3
 
 
-def test_grid_makes_ordinary_runs_that_share_equal_stages(two: ToyProject, workbench) -> None:
-    two.profile(grid={"02_b.rate": [0.1, 0.2]})
-    assert workbench("run", "toy") == 0
-    second, first = two.runs()
-    assert first.record["combination"] == {"02_b.rate": 0.1}
-    assert (second.folder / "02_b/data/y.txt").read_text() == "30.2"
-    assert second.stage("01_a").status["reused_from"]
-    assert "02_b.rate = 0.2" in (two.outputs / "index.html").read_text()
-
-
 def test_one_notebook_both_ways_leaves_the_same(two: ToyProject, workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Headless by the runner, and by plain Papermill, which is how JupyterLab runs it too: no `run_dir`."""
     two.profile(**{"01_a": {"size": 6}})

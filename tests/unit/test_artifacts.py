@@ -50,6 +50,29 @@ def test_hash_cache_does_not_read_twice(tmp_path: Path, monkeypatch: pytest.Monk
     assert HashCache(tmp_path).sha256(file) == first
 
 
+@pytest.mark.parametrize("content", ['{"/raw.csv": [1, 2', "[1]", '{"PATH": 3, "x": ["y"]}', "\xff"])
+def test_a_broken_or_foreign_hash_cache_is_forgotten(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "raw.csv"
+    file.write_text("a")
+    (tmp_path / ".hashes.json").write_text(content.replace("PATH", str(file)), encoding="latin-1")
+    assert HashCache(tmp_path).sha256(file) == sha256(file)
+    assert list(read_json(tmp_path / ".hashes.json")) == [str(file)]
+
+
+def test_two_hash_caches_at_once_lose_nothing_but_time(tmp_path: Path) -> None:
+    one, two = HashCache(tmp_path), HashCache(tmp_path)
+    for cache, name in ((one, "a"), (two, "b")):
+        (tmp_path / name).write_text(name)
+        cache.sha256(tmp_path / name)
+    assert [HashCache(tmp_path).sha256(tmp_path / name) for name in "ab"] == [sha256(tmp_path / name) for name in "ab"]
+
+
+def test_unreadable_json_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text("{")
+    with pytest.raises(StageError, match=r"status.json is not readable as JSON .*: restore or delete it"):
+        read_json(tmp_path / "status.json")
+
+
 def test_manifest_lists_outputs_with_hash_and_shape(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "run" / "01_a")
     stage.save_table("data/x.parquet", pd.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}))

@@ -1,14 +1,19 @@
 """The benchmarks' common parts, and the runner's overhead on a toy."""
 
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.record import line, record, recorded
-from benchmarks.runner_overhead import measure, script_of
+from benchmarks.runner_overhead import check_nothing_ran, measure, script_of
 from toy import ToyProject
 from workbench.run.parameters import Notebook
 from workbench.run.project import Project
+from workbench.run.status import StageFolder
 
 
 @pytest.mark.parametrize(
@@ -33,6 +38,40 @@ def test_a_notebook_as_a_script(toy: ToyProject) -> None:
     assert script.index("size = 1") < script.index("size = 2") < script.index("open_stage(")
     assert "%" not in script
     compile(script, "script", "exec")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passed_on"),
+    [
+        (["--only", "runner_overhead", "quickstart", "--repeats", "1"], ["quickstart", "--repeats", "1"]),
+        (["--only", "runner_overhead"], []),
+        ([], []),
+    ],
+)
+def test_what_follows_a_benchmarks_name_is_passed_on_to_it(
+    toy: ToyProject, monkeypatch: pytest.MonkeyPatch, arguments: list[str], passed_on: list[str]
+) -> None:
+    calls = []
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments])
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, check: calls.append(command) or SimpleNamespace(returncode=0)
+    )
+    assert main() == 0
+    assert [sys.executable, "-m", "benchmarks.runner_overhead", *passed_on] in calls
+
+
+def test_arguments_want_the_name_of_a_benchmark(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "quickstart"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "name the benchmark that takes this by --only" in capsys.readouterr().err
+
+
+def test_an_unchanged_run_that_ran_is_no_measurement(toy: ToyProject) -> None:
+    folder = toy.fake_stage("20260101T000000Z-toy", "01_a")
+    StageFolder(folder).write(reused_from=None)
+    with pytest.raises(RuntimeError, match="01_a ran again"):
+        check_nothing_ran(toy.outputs)
 
 
 def test_overhead_of_a_toy(toy: ToyProject) -> None:

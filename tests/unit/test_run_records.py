@@ -1,6 +1,7 @@
 """Runs on disk: statuses, finding them, comparing, listing and pruning them, and the estimate of what is left."""
 
 import io
+import shutil
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -63,9 +64,20 @@ def test_newest_stage_and_run_of_a_profile(toy: ToyProject) -> None:
     toy.fake_stage(old.name, "02_b")
     assert newest_with(toy.outputs, "toy", ["01_a", "02_b"]) == old
     assert newest_with(toy.outputs, "toy", ["03_c"]) is None
-    write_json(toy.outputs / "lab/01_a/status.json", {"status": "ok", "profile": "toy", "ended": "2027"})
+    write_json(toy.outputs / "lab/01_a/status.json", {"status": "running", "profile": "toy"})
+    Stage(toy.outputs / "lab/01_a", by_hand=True).complete()
     assert newest_stage(toy.outputs, "toy", "01_a", lab=True) == StageFolder(toy.outputs / "lab/01_a")
     assert newest_stage(toy.outputs, "toy", "01_a") == new.stage("01_a")
+
+
+def test_a_stage_whose_origin_is_gone_is_not_ok(toy: ToyProject) -> None:
+    old, middle, new = runs(toy, *[f"2026010{day}T000000Z-toy" for day in range(1, 4)])
+    new.stage("01_a").reuse(middle.stage("01_a"))
+    assert newest_with(toy.outputs, "toy", ["01_a"]) == new
+    shutil.rmtree(middle.folder)
+    assert not new.stage("01_a").ok
+    assert newest_with(toy.outputs, "toy", ["01_a"]) == old
+    assert newest_stage(toy.outputs, "toy", "01_a") == old.stage("01_a")
 
 
 def test_lock_is_one_a_profile(tmp_path: Path) -> None:
@@ -94,8 +106,8 @@ def test_headline_and_index(toy: ToyProject) -> None:
     run = with_metrics(toy, "20260101T000000Z-toy", 0.5, seed=1)
     shown = [(name, index.value(row)) for name, row in index.headline(run)]
     assert shown == [
-        ("fusion/ndcg@10", "0.5 [0.4, 0.6]"),
-        ("fusion/ndcg@10[cold]", "0.25"),
+        ("fusion/ndcg@10", "0.5000 [0.4000, 0.6000]"),
+        ("fusion/ndcg@10[cold]", "0.2500"),
         ("text/auc", "–"),
         ("gone/ndcg@10", "–"),
     ]
@@ -103,9 +115,28 @@ def test_headline_and_index(toy: ToyProject) -> None:
     run.write(combination={"01_a.note": "<script>"})
     index.write(toy.outputs)
     page = (toy.outputs / "index.html").read_text()
-    assert "0.5 [0.4, 0.6]" in page
+    assert "0.5000 [0.4000, 0.6000]" in page
     assert 'href="20260101T000000Z-toy/01_a/report.html"' in page
     assert "<script" not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (0.03562, 0.03071, 0.0406, "0.0356 [0.0307, 0.0406]"),
+        (-0.0005784, -0.00213, 0.00101, "-0.0006 [-0.0021, 0.0010]"),
+        (-0.00001, -0.002, 0.002, "0.0000 [-0.0020, 0.0020]"),
+        (1.0, None, None, "1.0000"),
+        (12.3456, 9.8, 14.0, "12.35 [9.80, 14.00]"),
+        (20940529, None, None, "20940529"),
+        (0.0, None, None, "0.0000"),
+        (0.0000123, None, None, "0.000012"),
+    ],
+)
+def test_value_and_interval_have_the_same_decimals(
+    value: float, low: float | None, high: float | None, text: str
+) -> None:
+    assert index.value({"value": value, "low": low, "high": high}) == text
 
 
 def test_compare_shows_what_differs(toy: ToyProject) -> None:
@@ -129,6 +160,18 @@ def test_prune_keeps_what_kept_runs_reuse(toy: ToyProject) -> None:
     assert prune(toy.outputs, keep=1) == [fourth.name, first.name]
     assert second.stage("01_a").file("data/x.txt").exists()
     assert {run.name for run in toy.runs()} == {last.name, third.name, second.name, "20250101T000000Z-x"}
+
+
+def test_prune_keeps_what_is_reused_by_what_is_reused(toy: ToyProject) -> None:
+    first, second, third, last = runs(toy, *[f"2026010{day}T000000Z-toy" for day in range(1, 5)])
+    for run in (first, second, last):
+        toy.fake_stage(run.name, "02_b", y=run.name)
+    second.stage("02_b").reuse(first.stage("02_b"))
+    last.stage("01_a").reuse(second.stage("01_a"))
+    assert prune(toy.outputs, keep=1) == [third.name]
+    assert all(stage.ok for run in toy.runs() for stage in run.stages())
+    shutil.rmtree(first.folder)  # by hand: pruning does not stumble over it
+    assert prune(toy.outputs, keep=1) == []
 
 
 def test_prune_keeps_a_run_in_progress(toy: ToyProject) -> None:

@@ -1,5 +1,6 @@
 """Headline metrics of a run, and the page that lists every run."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,17 @@ def value(row: dict[str, Any] | None) -> str:
     """A metric's value with its interval, for reading."""
     if row is None or row["value"] is None:
         return "–"
-    low, high = row["low"], row["high"]
-    return f"{row['value']:.4g}" + (f" [{low:.4g}, {high:.4g}]" if low is not None and high is not None else "")
+    numbers = [each for each in (row["value"], row["low"], row["high"]) if each is not None]
+    decimals = _decimals(max(map(abs, numbers)))
+    shown = [f"{round(each, decimals) + 0.0:.{decimals}f}" for each in numbers]  # + 0.0 turns -0.0 into 0.0
+    return shown[0] + (f" [{shown[1]}, {shown[2]}]" if len(shown) == 3 else "")
+
+
+def _decimals(largest: float) -> int:
+    """Decimals for a value and its interval alike: four up to 1, fewer for larger numbers, two digits of tiny ones."""
+    if largest == 0 or 0.001 <= largest <= 1:
+        return 4
+    return max(0, (3 if largest > 1 else 1) - math.floor(math.log10(largest)))
 
 
 def write(outputs: Path) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 import psutil
 
+COMMAND = (sys.executable, "-m", "workbench.run.execute")
 TICK = 1.0  # seconds between two looks at the stage's memory
-GRACE = 8.0  # seconds that a stage has to write its notebook once its kernel is gone
+GRACE = 8.0  # seconds that a stage has to exit once it said its last, or to write its notebook once its kernel is gone
 
 
 @dataclass
@@ -42,10 +43,9 @@ class StageProcess:
         self._began = time.monotonic()
         self._cell: int | None = None
         reading, writing = os.pipe()
-        command = [sys.executable, "-m", "workbench.run.execute"]
         with (folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, str(notebook), str(folder), str(timeout), str(writing)],
+                [*COMMAND, str(notebook), str(folder), str(timeout), str(writing)],
                 stdin=subprocess.PIPE,  # never written to: it closes when the runner dies
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -84,18 +84,17 @@ class StageProcess:
                         self._take(json.loads(line))
                 self._sample()
                 watch(len(self.outcome.cell_seconds))
-            else:
-                self.outcome.result = {"status": "interrupted", "error": "interrupted", "cell": self._cell}
-                return
-        code = self.process.wait()
+        deadline = time.monotonic() + GRACE
+        while self.process.poll() is None and not stopped() and time.monotonic() < deadline:
+            time.sleep(0.05)
         if not self.outcome.result:
-            why = f"signal {-code}" if code < 0 else f"exit code {code}"
-            error = f"the stage's process ended with {why}, see log.txt"
-            self.outcome.result = {"status": "failed", "error": error, "cell": self._cell}
+            status, error = _without_result(self.process.poll(), stopped())
+            self.outcome.result = {"status": status, "error": error, "cell": self._cell}
 
     def _end(self) -> None:
         """End whatever still lives of the stage: the kernel first, so that the stage can write its notebook."""
-        deadline = time.monotonic() + GRACE
+        written = self.outcome.result.get("status") not in (None, "interrupted")
+        deadline = time.monotonic() + (0 if written else GRACE)
         while self.process.poll() is None and time.monotonic() < deadline:
             for process in self._tree()[1:]:
                 _kill(process)
@@ -140,6 +139,16 @@ def _environment(folder: Path) -> dict[str, str]:
         "IPYTHONDIR": str(ipython),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
+
+
+def _without_result(code: int | None, stopped: bool) -> tuple[str, str]:
+    """Status and error of a stage that did not tell how it ended."""
+    if stopped:
+        return "interrupted", "interrupted"
+    if code is None:
+        return "failed", f"the stage's process fell silent and did not end within {GRACE:.0f} s, see log.txt"
+    why = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return "failed", f"the stage's process ended with {why}, see log.txt"
 
 
 def _resident(process: psutil.Process) -> int:

@@ -43,9 +43,7 @@ class Progress:
 
     def stage_ended(self, title: str, status: dict[str, Any]) -> None:
         """End the stage: one line with its status, its time and, if it failed, where and why."""
-        if self._live:
-            self._live.stop()
-            self._live = None
+        self.stop()
         if status.get("reused_from"):
             self.say(f"{title}: ok, nothing changed: reused from {status['reused_from']}", "green")
         elif status["status"] == "ok":
@@ -53,6 +51,12 @@ class Progress:
         else:
             cell = f" in cell {status['cell']}" if status.get("cell") else ""
             self.say(f"{title}: {status['status']}{cell}: {status['error']}", "bold red")
+
+    def stop(self) -> None:
+        """Take the live line away."""
+        if self._live:
+            self._live.stop()
+            self._live = None
 
     def _line(self) -> str:
         at = f"{self._title}: cell {min(self._ended + 1, self._cells)}/{self._cells}"

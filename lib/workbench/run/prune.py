@@ -24,8 +24,12 @@ def prune(outputs: Path, keep: int) -> list[str]:
     latest = {link.resolve() for link in (outputs / "latest-ok").glob("*")}
     kept = {run.folder for runs in by_profile.values() for run in runs[:keep]}
     kept |= {run.folder for run in every if run.record["status"] == RUNNING or run.folder.resolve() in latest}
-    reused = {origin(stage.folder).parent for run in every if run.folder in kept for stage in run.stages()}
-    doomed = [run for run in every if run.folder not in kept | reused]
+    fresh = kept
+    while fresh:  # what a kept run reuses is kept, and what that reuses
+        fresh = {origin(stage.folder).parent for folder in fresh for stage in Run(folder).stages()} - kept
+        fresh = {folder for folder in fresh if Run(folder).begun}
+        kept |= fresh
+    doomed = [run for run in every if run.folder not in kept]
     for run in doomed:
         shutil.rmtree(run.folder)
     return [run.name for run in doomed]

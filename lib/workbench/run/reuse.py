@@ -62,7 +62,7 @@ def candidate(outputs: Path, run: Run, stage: str, wanted: str) -> StageFolder |
         status = found.status
         if status.get("key") != wanted or status["status"] != "ok" or status.get("reused_from") or other == run:
             continue
-        if _inputs_equal(found, run, cache) and _intact(found, cache):
+        if _inputs_equal(found, run, cache) and intact(found, cache):
             return found
     return None
 
@@ -78,9 +78,10 @@ def _inputs_equal(found: StageFolder, run: Run, cache: HashCache) -> bool:
     return True
 
 
-def _intact(found: StageFolder, cache: HashCache) -> bool:
+def intact(stage: StageFolder, cache: HashCache) -> bool:
+    """Whether the stage ended ok and everything that it handed on is still as it left it."""
     try:
-        check_unaltered(found.folder, cache)
+        check_unaltered(stage.folder, cache)
     except StageError:
         return False
     return True

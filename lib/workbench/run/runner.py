@@ -6,12 +6,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.artifacts import read_json
+from workbench.artifacts import HashCache, StageError, read_json
 from workbench.run import index, report, reuse
 from workbench.run.parameters import Notebook, check_name, typed
 from workbench.run.process import StageProcess
@@ -19,6 +19,7 @@ from workbench.run.profile import Profile, load_profile
 from workbench.run.progress import Progress
 from workbench.run.project import InputError, Project, nearest
 from workbench.run.status import (
+    FAILED,
     INTERRUPTED,
     OK,
     RUNNING,
@@ -57,11 +58,11 @@ class Plan:
     run: Run | None = None  # an interrupted run that is continued
 
 
-def run_profile(project: Project, name: str, options: Options, progress: Progress) -> list[Run]:
+def run_profile(project: Project, name: str, options: Options, progress: Progress) -> dict[Run, str]:
     """Check everything, then make the profile's runs (more than one if it has a grid).
 
     Returns:
-        The runs, each with its status in run.json.
+        The runs, each with its status.
 
     Raises:
         InputError: bad input; nothing was started.
@@ -74,19 +75,14 @@ def run_profile(project: Project, name: str, options: Options, progress: Progres
             plans = [_resumed(project, profile, options)]
         else:
             plans = [_plan(project, each, options) for each in profile.combinations()]
-        runs = []
+        runs: dict[Run, str] = {}
         with _interruptible() as stop:
             for plan in plans:
-                runs.append(Runner(project, plan, options, progress, stop).execute())
-                if runs[-1].record["status"] == INTERRUPTED:
+                runner = Runner(project, plan, options, progress, stop)
+                runs[runner.run] = runner.execute()
+                if runs[runner.run] == INTERRUPTED:
                     break
         return runs
-
-
-def exit_code(runs: list[Run]) -> int:
-    """0 if all ended ok, 130 after an interruption, else 1."""
-    statuses = {run.record["status"] for run in runs}
-    return 130 if INTERRUPTED in statuses else int(statuses != {OK})
 
 
 def _plan(project: Project, profile: Profile, options: Options) -> Plan:
@@ -126,10 +122,10 @@ def _resumed(project: Project, profile: Profile, options: Options) -> Plan:
             if name != "profile":
                 check_name(name, defaults, where, f"{stage} now has no")
                 values.setdefault(stage, {})[name] = typed(value, defaults[name], f"{where}: {name}")
-    todo = list(record["todo"])
-    while todo and run.stage(todo[0]).ok:
+    todo, hashes = list(record["todo"]), HashCache(project.outputs)
+    while todo and reuse.intact(run.stage(todo[0]), hashes):
         todo.pop(0)
-    if not todo:
+    if not todo and record["status"] == OK:
         raise InputError(f"--continue {run.name}: every stage of it is ok, there is nothing to continue")
     return Plan(replace(profile, notebooks=notebooks, values=values, grid={}), todo, run=run)
 
@@ -139,30 +135,60 @@ class Runner:
 
     def __init__(self, project: Project, plan: Plan, options: Options, progress: Progress, stop: threading.Event):
         self.project, self.options, self.progress, self.stop = project, options, progress, stop
-        self.profile, self.todo = plan.profile, plan.todo
-        self.run = plan.run or self._begin(plan)
+        self.plan, self.profile, self.todo = plan, plan.profile, plan.todo
+        self.run = plan.run or new_run(project.outputs, plan.profile.name)
+        self._stage_at_work: StageFolder | None = None
 
-    def execute(self) -> Run:
-        """Make the run and record how it ended."""
-        began = time.monotonic()
-        self.run.write(status=RUNNING, ended=None, **me())
-        index.write(self.project.outputs)
-        status = self._stages()
-        self.run.write(status=status, ended=now(), seconds=round(time.monotonic() - began, 1))
-        report.refresh_links(self.run)
+    def execute(self) -> str:
+        """Make the run and record how it ended, which is the status returned."""
+        try:
+            status = self._make()
+        except Exception as error:  # the runner's own: a full disk, a record that cannot be read
+            self._record_breakdown(error)
+            status = FAILED
         if status != OK:
             self._call_on_failure(status)
-        elif all(stage.ok for stage in self.run.stages()):
+        return status
+
+    def _make(self) -> str:
+        if self.plan.run is None:
+            self._begin(self.plan)
+        self.run.write(status=RUNNING, error=None, ended=None, **me())
+        index.write(self.project.outputs)
+        status = self._stages()
+        self.run.write(status=status, ended=now())
+        report.refresh_links(self.run)
+        if status == OK and all(stage.ok for stage in self.run.stages()):
             self._point_latest()
         index.write(self.project.outputs)
-        return self.run
+        return status
 
-    def _begin(self, plan: Plan) -> Run:
-        run = new_run(self.project.outputs, self.profile.name)
-        run.write(
+    def _record_breakdown(self, error: Exception) -> None:
+        """Record why the runner could not go on, as far as the disk still lets it, and say it."""
+        reason = f"the runner could not go on ({type(error).__name__}: {error})"
+        advice = "then run the profile again"
+        self.progress.stop()
+        with suppress(OSError, StageError):  # of the same cause, which is said below
+            if self.run.begun:
+                advice = f"then --continue {self.run.name}"
+                self._record_failure(reason)
+        self.progress.say(f"{reason}: remove the cause, {advice}", "bold red")
+
+    def _record_failure(self, reason: str) -> None:
+        self.run.write(status=FAILED, error=reason, ended=now())
+        stage = self._stage_at_work
+        if stage and stage.status.get("status") == RUNNING:
+            stage.write(status=FAILED, error=reason, ended=now())
+            report.write(self.run, stage)
+        index.write(self.project.outputs)
+
+    def _begin(self, plan: Plan) -> None:
+        self.run.write(
             profile=self.profile.name,
             started=now(),
             status=RUNNING,
+            seconds=0.0,
+            peak_mb=0,
             todo=plan.todo,
             combination=self.profile.combination,
             headline=list(self.profile.headline),
@@ -170,8 +196,7 @@ class Runner:
             **me(),
         )
         for name, stage in plan.taken.items():
-            run.stage(name).reuse(stage)
-        return run
+            self.run.stage(name).reuse(stage)
 
     def _parameters(self, name: str, taken: dict[str, StageFolder]) -> dict[str, Any]:
         """Parameters of a stage; one that is taken from an earlier run has those that it had there."""
@@ -182,16 +207,23 @@ class Runner:
     def _stages(self) -> str:
         """Make the stages until one is not ok; the status of the run."""
         expected = {name: self._expected(name) for name in self.todo}
+        record, began = self.run.record, time.monotonic()
+        before, peak = record.get("seconds") or 0.0, record.get("peak_mb") or 0  # of the legs before --continue
         for number, name in enumerate(self.todo, 1):
             if self.stop.is_set():
                 return INTERRUPTED
             notebook = self.profile.notebooks[name]
             title = f"{number}/{len(self.todo)} {name}"
             self.progress.stage_began(title, notebook.n_code, [expected[later] for later in self.todo[number - 1 :]])
-            status = self._stage(notebook)
-            self.progress.stage_ended(title, self.run.stage(name).status)
+            self._stage_at_work = self.run.stage(name)
+            status = self._stage(notebook, self._stage_at_work)
+            recorded = self._stage_at_work.status
+            peak = max(peak, recorded.get("peak_mb") or 0)
+            self.run.write(seconds=round(before + time.monotonic() - began, 1), peak_mb=peak)
+            self.progress.stage_ended(title, recorded)
             if status != OK:
                 return status
+            self._stage_at_work = None
         return OK
 
     def _expected(self, name: str) -> dict[str, Any]:
@@ -201,8 +233,7 @@ class Runner:
             return {"seconds": self.profile.expected.get(name)}
         return read_json(last.file("status.json"))
 
-    def _stage(self, notebook: Notebook) -> str:
-        stage = self.run.stage(notebook.name)
+    def _stage(self, notebook: Notebook, stage: StageFolder) -> str:
         parameters = self.profile.parameters(notebook.name)
         key = reuse.key(notebook, parameters)
         if not self.options.force and (found := reuse.candidate(self.project.outputs, self.run, stage.name, key)):
@@ -226,12 +257,12 @@ class Runner:
     def _call_on_failure(self, status: str) -> None:
         if not self.options.on_failure:
             return
-        stage = next((stage for stage in self.run.stages() if not stage.ok and stage.status), None)
+        stage = self._stage_at_work
         facts = {
             "WORKBENCH_RUN": str(self.run.folder),
             "WORKBENCH_STAGE": stage.name if stage else "",
             "WORKBENCH_STATUS": status,
-            "WORKBENCH_REPORT": str(stage.file("report.html")) if stage else "",
+            "WORKBENCH_REPORT": str(stage.folder / "report.html") if stage else "",
         }
         code = subprocess.run(self.options.on_failure, shell=True, env=os.environ | facts, check=False).returncode
         if code:

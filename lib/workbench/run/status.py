@@ -48,8 +48,8 @@ class StageFolder:
 
     @property
     def ok(self) -> bool:
-        """Whether the stage ended ok, here or in the run that it reuses."""
-        return self.status.get("status") == OK
+        """Whether the stage ended ok and what it handed on is still there, here or in the run that it reuses."""
+        return self.status.get("status") == OK and self.file("manifest.json").exists()
 
     def file(self, name: str) -> Path:
         """A file of the stage, wherever it lies."""
@@ -108,6 +108,11 @@ class Run:
             record["status"] = INTERRUPTED
         return record
 
+    @property
+    def begun(self) -> bool:
+        """Whether the run has left a record."""
+        return (self.folder / "run.json").is_file()
+
     def write(self, **values: Any) -> None:
         """Change values of run.json."""
         file = self.folder / "run.json"
@@ -162,7 +167,7 @@ def all_runs(outputs: Path) -> list[Run]:
 def find_run(outputs: Path, name: str) -> Run:
     """The run named by its folder's name or path."""
     for folder in (outputs / name, Path(name)):
-        if (folder / "run.json").is_file():
+        if Run(folder).begun:
             return Run(folder.resolve())
     names = [run.name for run in all_runs(outputs)]
     raise InputError(f"{outputs} holds no run '{name}'{nearest(name, names)} (`workbench runs` lists them)")
