@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 
 from workbench.data import contract, engine, sources
+from workbench.data.offers import REACH, personal_offers
 from workbench.data.sources import complete_journey as source
+from workbench.governance import exposure
 
 
 @pytest.fixture
@@ -57,6 +59,22 @@ def test_raw_files_become_the_contracts_tables(raw):
     assert users["age"].isna().tolist() == [False, True, True]
 
 
+def test_a_household_drawn_keeps_the_mailers_of_a_store_as_long_as_exposure_looks_for_its_home(raw):
+    """The mailer of a store visited in week 1 counts up to week 1 + REACH, for the source and for exposure alike."""
+    transactions = pd.read_parquet(raw / "transactions.parquet").iloc[[0]]
+    last = 1 + REACH
+    visits = [(10, 1), (20, last), (20, last + 1)]
+    trips = [transactions.assign(store_id=store, week=week, basket_id=week) for store, week in visits]
+    pd.concat(trips).to_parquet(raw / "transactions.parquet")
+    mailed = pd.read_parquet(raw / "promotions.parquet").iloc[[0]]
+    pd.concat([mailed.assign(week=week) for week in (last, last + 1)]).to_parquet(raw / "promotions.parquet")
+    collected = collect(raw, households=1)
+    assert collected.promotions.execute()["week"].tolist() == [last]
+    everything = collect(raw)
+    view = exposure.view(exposure.places(everything.events, everything.promotions), everything.promotions)
+    assert view.execute()["week"].tolist() == [last]
+
+
 def test_promotions_become_flags(raw):
     promotions = collect(raw).promotions.order_by("item_id", "store_id").execute()
     assert promotions[["display", "mailer"]].values.tolist() == [[False, True], [True, False], [False, False]]
@@ -64,7 +82,7 @@ def test_promotions_become_flags(raw):
 
 def test_offers_name_every_household_of_the_campaign_and_last_to_the_end_of_their_day(raw):
     collected = collect(raw)
-    offers = contract.check(source.personal_offers(collected.offers, collected.audience), "offers").execute()
+    offers = contract.check(personal_offers(collected.offers, collected.audience), "offers").execute()
     assert sorted(offers["user_id"]) == ["1", "2"]
     assert offers["valid_to"].eq(pd.Timestamp("2017-02-20", tz="UTC")).all()
 

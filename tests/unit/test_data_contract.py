@@ -35,3 +35,11 @@ def test_times_without_a_zone_are_refused(events):
     naive = full.mutate(timestamp=full.timestamp.cast("timestamp"))
     with pytest.raises(contract.ContractError, match="'timestamp' to have type timestamp"):
         contract.check(naive, "events")
+
+
+def test_names_and_types_can_be_checked_without_a_look_at_the_rows(events):
+    full = contract.conform(events, "events")
+    nulls = full.mutate(user_id=full.user_id.nullif("0"))
+    assert contract.check_schema(nulls, "events") is nulls
+    with pytest.raises(contract.ContractError, match="'user_id' not found"):
+        contract.check_schema(nulls.drop("user_id"), "events")

@@ -1,4 +1,8 @@
+import gc
 import hashlib
+import subprocess
+import sys
+from pathlib import Path
 
 import ibis
 import pandas as pd
@@ -31,3 +35,36 @@ def test_kept_tables_are_replaced(con):
     table = con.create_table("numbers", pd.DataFrame({"n": [1, 2]}))
     engine.keep(con, "kept", table)
     assert engine.keep(con, "kept", table.filter(table.n > 1)).execute()["n"].tolist() == [2]
+
+
+def spill_folder(con) -> Path:
+    return Path(con.raw_sql("select current_setting('temp_directory')").fetchone()[0])
+
+
+def test_each_connection_spills_into_a_folder_of_its_own_that_goes_with_it(tmp_path):
+    given = tmp_path / "not" / "there"
+    first, second = (engine.connect("500MB", threads=1, temp_directory=given) for _ in range(2))
+    folder, other = spill_folder(first), spill_folder(second)
+    assert folder != other
+    assert folder.parent == other.parent == given
+    assert spill_folder(engine.connect("500MB", threads=1)).name.startswith("workbench-")
+    first.disconnect()
+    del first
+    gc.collect()
+    assert not folder.exists()
+    assert other.is_dir()
+
+
+def test_a_query_larger_than_memory_spills_there(tmp_path):
+    con = engine.connect("60MB", threads=1, temp_directory=tmp_path)
+    con.raw_sql("create temp table t as select range as n, hash(range)::varchar as s from range(3000000)")
+    assert list(spill_folder(con).iterdir())
+    assert con.raw_sql("select count(*) from t").fetchone() == (3_000_000,)
+
+
+def test_the_folder_is_gone_when_the_process_ends(tmp_path):
+    code = "import sys; from workbench.data import engine; con = engine.connect('500MB', 1, sys.argv[1])"
+    listed = "; import os; print(len(os.listdir(sys.argv[1])))"
+    ended = subprocess.run([sys.executable, "-c", code + listed, tmp_path], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "1"
+    assert not list(tmp_path.iterdir())

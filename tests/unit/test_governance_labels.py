@@ -54,6 +54,18 @@ def test_contexts_put_first_what_was_bought_often_and_lately():
     assert labels.contexts(purchases, items, moments, memory=2).execute()["context"].tolist() == ["bread; corn"]
 
 
+def test_finished_items_keep_the_contract(shop):
+    items = shop[2]
+    contract.check(items, "items")
+    with pytest.raises(contract.ContractError, match=r"'items' .* null in title \(60 rows\)"):
+        contract.check(items.mutate(title=items.title.nullif(items.title)), "items")
+
+
+def test_contexts_are_short(pairs):
+    kinds = pairs["context"].str.split("; ").str.len()
+    assert kinds.max() == labels.LENGTH == 5
+
+
 def test_pairs_are_whole_groups_within_their_weeks_and_targets(shop, pairs):
     bought, sampled = shop[3:]
     exposed = labels.exposures(bought, sampled).execute()
@@ -74,6 +86,17 @@ def test_labels_say_what_was_bought_that_week(pairs):
     assert pairs["label"].tolist() == [int(value) for value in truth]
     assert pairs.loc[pairs["label"] == 1, "weight"].eq(1).all()
     assert pairs.loc[pairs["label"] == 0, "weight"].gt(1).any()
+
+
+def test_origin_says_which_pairs_were_drawn_at_a_rate_below_one(shop, pairs):
+    """Purchases are all in; a non-purchase that stands for others as well (its weight is above 1) was sampled."""
+    origins = pairs.groupby("label")["origin"].unique().map(list).to_dict()
+    assert origins == {0: ["sampled"], 1: ["observed"]}
+    con, events, items, bought, sampled = shop
+    all_of_them = labels.exposures(bought, sampled.mutate(weight=1.0))
+    whole = labels.pairs(con, events, items, all_of_them, SPLITS, TARGETS).execute()
+    assert whole["origin"].eq("observed").all()
+    assert whole["label"].nunique() == 2
 
 
 def test_balance_reports_both_rates(shop, pairs):

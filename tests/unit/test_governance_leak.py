@@ -7,6 +7,7 @@ import small_shop
 
 from workbench.data import contract, engine
 from workbench.governance import aggregates, corpus, exposure, labels, text
+from workbench.ranking.inputs import household_contexts
 
 CUT, LAST = 8, 12
 
@@ -81,3 +82,26 @@ def test_contexts_end_before_their_week(whole):
     past = con.create_table("past", events[events["week"] < 6])
     alone = labels.contexts(past, items, moments).execute()
     pd.testing.assert_frame_equal(*(frame.sort_values("user_id", ignore_index=True) for frame in (full, alone)))
+
+
+@pytest.fixture
+def contexts_of(tmp_path):
+    """The ranking room's contexts at the beginning of the week after the cut, from files as governance writes them."""
+
+    def contexts(events: pd.DataFrame) -> pd.Series:
+        con = engine.connect("500MB", threads=1)
+        tables = small_shop.tables(con, events=events)
+        contract.conform(tables["events"], "events").to_parquet(tmp_path / "events.parquet")
+        contract.conform(text.finish(tables["items"]), "items").to_parquet(tmp_path / "items.parquet")
+        return household_contexts(tmp_path / "events.parquet", tmp_path / "items.parquet", CUT + 1).sort_index()
+
+    return contexts
+
+
+@pytest.mark.parametrize("change", [deleted, shuffled])
+def test_contexts_for_ranking_know_nothing_of_their_week_or_later(contexts_of, change):
+    events = small_shop.events(last=LAST)
+    whole = contexts_of(events)
+    assert len(whole) == events["user_id"].nunique()
+    pd.testing.assert_series_equal(whole, contexts_of(change(events)))
+    assert not whole.equals(contexts_of(events[events["week"] != CUT]))  # the comparison can fail

@@ -13,7 +13,6 @@ from pandera.errors import SchemaErrors
 
 UTC = "timestamp('UTC', 6)"
 SPLITS = ("train", "valid", "test")
-EVENT_TYPES = ("impression", "click", "cart", "purchase", "rating", "review", "share")
 
 COLUMNS: dict[str, dict[str, str]] = {
     "items": {
@@ -74,11 +73,11 @@ def conform(table: Table, name: str) -> Table:
     return table.select(**given, **{column: table[column] for column in own})
 
 
-def check(table: Table, name: str) -> Table:
-    """Check a table against the contract, and return it.
+def check_schema(table: Table, name: str) -> Table:
+    """Check names and types alone, which computes nothing, and return the table.
 
     Raises:
-        ContractError: a column is missing, has another type, or is null where it must not be; the message names them.
+        ContractError: a column is missing or has another type; the message names them.
 
     """
     with config_context(validation_depth=ValidationDepth.SCHEMA_ONLY):
@@ -89,6 +88,17 @@ def check(table: Table, name: str) -> Table:
                 sorted({str(error).splitlines()[0].split(". Columns")[0] for error in errors.schema_errors})
             )
             raise ContractError(f"table '{name}' breaks the contract: {problems}") from errors
+    return table
+
+
+def check(table: Table, name: str) -> Table:
+    """Check a table against the contract, and return it.
+
+    Raises:
+        ContractError: a column is missing, has another type, or is null where it must not be; the message names them.
+
+    """
+    check_schema(table, name)
     required = sorted(REQUIRED[name])
     nulls = table.aggregate(**{column: table[column].isnull().sum() for column in required}).execute().iloc[0].fillna(0)
     if empty := [f"{column} ({int(nulls[column])} rows)" for column in required if nulls[column]]:

@@ -5,7 +5,9 @@ digest of the raw id, read here as hexadecimal digits.
 """
 
 import resource
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 import ibis
@@ -21,13 +23,18 @@ def connect(memory_limit: str = "2500MB", threads: int = 2, temp_directory: str 
     Args:
         memory_limit: what the engine may hold before it spills, such as "2500MB".
         threads: worker threads; 0 leaves the choice to the engine.
-        temp_directory: where it spills; the system's temporary folder if empty.
+        temp_directory: where it spills, made if missing; the system's temporary folder if empty. Each connection gets
+            a folder of its own in there, because the engine names its spill files alike in every process; the folder
+            goes with the connection, or at the latest with the process.
 
     """
     settings: dict[str, object] = {"memory_limit": memory_limit, "preserve_insertion_order": False}
     settings |= {"threads": threads} if threads else {}
-    settings["temp_directory"] = str(temp_directory or Path(tempfile.gettempdir()) / "workbench-spill")
-    con = ibis.duckdb.connect(":memory:", **settings)
+    if temp_directory:
+        Path(temp_directory).mkdir(parents=True, exist_ok=True)
+    spill = tempfile.mkdtemp(prefix="workbench-", dir=temp_directory or None)
+    con = ibis.duckdb.connect(":memory:", temp_directory=spill, **settings)
+    weakref.finalize(con, shutil.rmtree, spill, ignore_errors=True)
     con.raw_sql("SET enable_progress_bar = false")  # in a notebook it would be a widget
     return con
 

@@ -103,7 +103,7 @@ def _apply(
         step.added += _count([log]) if rule.add else 0
     if by_action["quarantine"]:
         table, failed = _split(table, name, by_action["quarantine"], tables, key, columns)
-        step.rejected.append(failed)
+        step.rejected.append(engine.keep(con, f"rejected_{name}", failed))  # counted, and written
     table = table.select(*columns)
     merged = reduce(_merge, by_action["merge"], table)
     step.table = engine.keep(con, f"clean_{name}", merged)

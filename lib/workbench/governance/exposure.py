@@ -21,8 +21,8 @@ from ibis import _
 from ibis.expr.types import StringValue, Table
 
 from workbench.data import engine
+from workbench.data.offers import REACH
 
-REACH = 8  # weeks in which the home store is looked for
 BUCKETS = 64
 PRIME = 2**31 - 1  # multiplying by a number below it, modulo it, permutes the numbers below it
 KEY = ("user_id", "week", "item_id")

@@ -12,7 +12,7 @@ from workbench.data.contract import COLUMNS, SPLITS, conform
 from workbench.governance.exposure import channel
 
 MEMORY = 12  # weeks of purchases that a context looks back on
-LENGTH = 8  # kinds of product in a context, about 40 word pieces
+LENGTH = 5  # kinds of product in a context, in pairs and in ranking alike: short texts train and score faster
 
 
 def contexts(purchases: Table, items: Table, moments: Table, memory: int = MEMORY, length: int = LENGTH) -> Table:
@@ -91,8 +91,9 @@ def pairs(
     """The contract's `pairs`, and user_id and week, ordered by pair_id: one group is one household in one week.
 
     All exposed purchases of a chosen household-week and its sampled non-purchases are in; weights bring the sample back
-    to what was shown, within each household-week. `event_time` is the beginning of the household's first trip of
-    the week, when it could first have seen the product.
+    to what was shown, within each household-week. `origin` is 'sampled' for a non-purchase that was drawn at a rate
+    below 1, else 'observed'. `event_time` is the beginning of the household's first trip of the week, when it could
+    first have seen the product.
 
     Args:
         con: the engine.
@@ -121,7 +122,7 @@ def pairs(
         candidate=told.title,
         label=told.bought.cast("int64"),
         weight=told.weight,
-        origin=ibis.literal("observed"),
+        origin=((told.weight > 1) & ~told.bought).ifelse("sampled", "observed"),
         split=told.split,
         event_time=told.event_time,
         user_id=told.user_id,

