@@ -5,14 +5,14 @@ from sklearn import metrics as sk
 from workbench.metrics.classification import (
     brier,
     calibration_error,
-    household_weights,
-    interval,
+    household_replicates,
     log_loss,
     pr_auc,
     precision_recall_f1,
     reliability,
     roc_auc,
 )
+from workbench.metrics.intervals import interval, resample
 
 
 @pytest.fixture
@@ -51,11 +51,26 @@ def test_bootstrap_of_households_equals_the_analytical_error():
     rng = np.random.default_rng(1)
     households = np.repeat(np.arange(300), 6)
     y = np.repeat(rng.random(300) < 0.4, 6).astype(float)  # a household's pairs agree: 300 facts, not 1800
-    drawn = household_weights(households, np.ones(1800), 2000, seed=1)
-    low, high = interval(brier(y, np.zeros(1800), drawn))
+    values = household_replicates(lambda w: brier(y, np.zeros(1800), w), households, np.ones(1800), 2000, seed=1)
+    low, high = interval(values)
     expected = 2 * 1.96 * np.sqrt(y.mean() * (1 - y.mean()) / 300)
     assert high - low == pytest.approx(expected, rel=0.06)
-    assert (drawn.reshape(2000, 300, 6).std(-1) == 0).all()  # a household comes with all its pairs
+
+
+def test_replicates_draw_whole_households_and_do_not_depend_on_the_memory_at_once(monkeypatch):
+    households, weights = np.repeat(["b", "a", "c"], [3, 1, 2]), np.array([1.0, 2, 3, 4, 5, 6])
+    counts = resample(3, 40, seed=2)
+    drawn = household_replicates(lambda w: w.T, households, weights, 40, seed=2)  # [pairs, draws]
+    np.testing.assert_array_equal(drawn, weights[:, None] * counts.T[[1, 1, 1, 0, 2, 2]])
+    monkeypatch.setattr("workbench.metrics.classification.AT_ONCE", 13)
+    np.testing.assert_array_equal(household_replicates(lambda w: w.T, households, weights, 40, seed=2), drawn)
+    pairs = household_replicates(lambda w: (w.sum(-1), w.max(-1)), households, weights, 40, seed=2)
+    np.testing.assert_array_equal(pairs, [drawn.sum(0), drawn.max(0)])
+
+
+def test_an_interval_leaves_out_draws_without_a_value():
+    values = np.append(np.arange(101.0), np.nan)
+    assert interval(values, level=0.9) == pytest.approx((5, 95))
 
 
 def test_reliability_of_true_and_of_false_probabilities():

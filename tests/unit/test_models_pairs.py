@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,12 +64,43 @@ def test_a_model_that_is_not_there_or_no_bert_is_refused(tmp_path, monkeypatch):
         base.find_base_model(str(tmp_path))
 
 
+def test_a_relative_folder_is_found_from_the_project_too(tmp_path, monkeypatch):
+    folder = tmp_path / "models" / "own"
+    base.save_model(base.load_encoder("tiny"), base.load_tokenizer("tiny"), folder)
+    (tmp_path / "parameters").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    for here in (tmp_path, tmp_path / "notebooks"):
+        monkeypatch.chdir(here)
+        found = base.find_base_model("models/own")
+        assert base.weights_file(found) == folder / "model.safetensors"
+        base.load_encoder(found)
+
+
+def test_only_a_local_model_has_a_weights_file():
+    assert base.weights_file(base.find_base_model("tiny")) is None
+    assert base.weights_file("someone/some-model") is None
+    assert base.weights_file(base.find_base_model("minilm")).name == "model.safetensors"
+
+
+def test_models_of_different_vocabularies_do_not_share_a_tokenizer(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path / "same")
+    assert base.shared_tokenizer([tmp_path / "same", "tiny"], 48).model_max_length == 48
+    other = base.load_tokenizer("tiny")
+    other.add_tokens(["oatmilk"])
+    other.save_pretrained(tmp_path / "other")
+    with pytest.raises(base.BaseModelError, match=r"vocabularies of .* differ"):
+        base.shared_tokenizer([tmp_path / "other", "tiny"])
+
+
 def test_a_saved_model_scores_the_same(model, tokenizer, device, tmp_path):
     folder = base.save_model(model, tokenizer, tmp_path / "model")
     again = base.load_classifier(folder, seed=99)
     assert base.load_tokenizer(folder).model_max_length == tokenizer.model_max_length == 64
     scores = [score_pairs(m, base.load_tokenizer(folder), TEXTS, TEXTS[::-1], device) for m in (model, again)]
-    np.testing.assert_allclose(*scores, atol=1e-6)
+    np.testing.assert_allclose(*scores, atol=1e-6)  # the weights are equal to the bit, their places in memory are not
+    assert json.loads((folder / "config.json").read_text())["architectures"] == ["PairClassifier"]
+    assert again.state_dict().keys() == model.state_dict().keys()
+    assert all(torch.equal(weight, again.state_dict()[name]) for name, weight in model.state_dict().items())
     assert sorted(p.suffix for p in folder.glob("model*")) == [".safetensors"]
 
 
@@ -83,6 +116,14 @@ def test_precision_is_measured_once_a_machine(tmp_path, monkeypatch):
     assert choose_device("fp32").precision == "fp32"
     with pytest.raises(ValueError, match="use 'auto', 'fp32' or 'bf16'"):
         choose_device("fp8")
+
+
+def test_a_remembered_precision_holds_for_auto_only(monkeypatch):
+    monkeypatch.setattr("workbench.models.device.bf16_gain", lambda: pytest.fail("it measured again"))
+    kept = choose_device("auto", 1, remembered="bf16")
+    assert (kept.precision, "as an earlier attempt chose" in kept.reason) == ("bf16", True)
+    asked = choose_device("fp32", 1, remembered="bf16")
+    assert (asked.precision, "as the parameters ask" in asked.reason) == ("fp32", True)
 
 
 def test_a_cpu_without_a_gain_stays_with_fp32(tmp_path, monkeypatch):
@@ -177,6 +218,44 @@ def test_bf16_ranks_as_fp32(device):
     both = [score_pairs(model, tokenizer, *zip(*pairs, strict=True), d) for d in (device, choose_device("bf16", 1))]
     assert pd.Series(both[0]).corr(pd.Series(both[1]), method="kendall") > 0.9
     assert len(np.unique(both[1])) > 130  # logits of bf16 would tie
+
+
+# ---- the classifier of pairs
+
+
+def test_a_pair_is_read_by_the_mean_of_its_candidates_tokens(model, tokenizer, device):
+    rows = tokenizer([TEXTS[1]], [TEXTS[2]], return_tensors="pt")
+    with torch.inference_mode():
+        hidden = model.bert(**rows).last_hidden_state[0]
+        first = rows["input_ids"][0].tolist().index(tokenizer.sep_token_id) + 1
+        expected = model.classifier(hidden[first:].mean(0))
+    assert score_pairs(model, tokenizer, [TEXTS[1]], [TEXTS[2]], device) == pytest.approx(expected.numpy(), abs=1e-6)
+
+
+def test_training_and_scoring_share_their_logits(model, tokenizer):
+    bf16 = choose_device("bf16", 1)
+    pairs = pd.DataFrame({"context": TEXTS[:3], "candidate": TEXTS[2::-1], "label": [1, 0, 1], "weight": 1.0})
+    batch = training_pairs(tokenizer, pairs, max_tokens=1, batch_tokens=4096, use_weights=False, seed=0)[0]
+    with bf16.autocast(), torch.inference_mode():
+        trained = model(**{name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}).logits
+    assert trained.dtype == torch.float32
+    scores = score_pairs(model, tokenizer, pairs["context"], pairs["candidate"], bf16)
+    np.testing.assert_array_equal(np.sort(trained[:, 0].numpy()), np.sort(scores))
+
+
+def test_frozen_layers_and_the_pooler_get_no_gradient(tokenizer):
+    model = base.load_classifier(base.find_base_model("minilm"), seed=1)
+    model.freeze(3)
+    pairs = pd.DataFrame({"context": TEXTS[:3], "candidate": TEXTS[2::-1], "label": [1, 0, 1], "weight": 1.0})
+    batches = training_pairs(tokenizer, pairs, max_tokens=1, batch_tokens=4096, use_weights=False, seed=0)
+    pair_loss(model, batches[0]).backward()
+    still = {name.split(".weight")[0] for name, p in model.named_parameters() if p.grad is None and "weight" in name}
+    assert {name for name in still if ".layer." not in name and "embeddings" not in name} == {"bert.pooler.dense"}
+    assert {name.split(".")[3] for name in still if ".layer." in name} == {"0", "1", "2"}
+    assert all(p.grad is None for p in model.bert.embeddings.parameters())
+    for layers in (-1, 6):
+        with pytest.raises(ValueError, match=f"frozen_layers is {layers}, but the model has 6 layers: choose 0 to 5"):
+            model.freeze(layers)
 
 
 # ---- the loss of pairs

@@ -1,10 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from workbench.display import training as show
-from workbench.models.comparison import calibrated, classification_report, compare, describe, reliability_table
+from workbench.models.comparison import (
+    calibrated,
+    calibration_report,
+    classification_report,
+    compare,
+    describe,
+    reliability_table,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +50,42 @@ def test_calibration_from_valid_brings_the_natural_rate_to_test(results):
 def test_the_words_say_who_wins_and_when_nobody_does(results):
     splits, calibrations, probabilities, table = results
     report = classification_report(splits["test"], probabilities["good"], calibrations["good"], draws=50)
-    words = show.learned_finetuning(table, report, 0.01)
-    assert "good **beats** bad" in words
-    assert "good **cannot be told from** twin" in words
+    error = calibration_report(splits["test"], probabilities["good"], draws=50)
+    words = show.learned_finetuning(table, report, error)
+    assert line(words, "Against bad, good").count("**wins** by") == 3  # Brier too, where lower is better
+    assert line(words, "Against twin, good").count("cannot be told apart by") == 3
+    assert "on the pairs of 100 test households" in words
+    assert "Too few" not in words
     swapped = compare(splits["test"], dict(reversed(probabilities.items())), draws=200)
-    assert "bad **loses to** good" in show.learned_finetuning(swapped, report, 0.01)
+    worse = show.learned_finetuning(swapped, report, error)
+    assert line(worse, "Against good, bad").count("**loses** by") == 3
+
+
+def line(words: str, start: str) -> str:
+    return next(line for line in words.splitlines() if line.startswith(f"- {start}"))
+
+
+def test_too_few_predicted_pairs_are_said_to_be_too_few(results):
+    splits, calibrations, probabilities, table = results
+    highest = np.sort(probabilities["good"])
+    for predicted, said in ((9, True), (10, False)):
+        strict = replace(calibrations["good"], threshold=highest[-predicted])
+        report = classification_report(splits["test"], probabilities["good"], strict, draws=20)
+        words = show.learned_finetuning(table, report, {"value": 0.01, "low": 0.0, "high": 0.02})
+        assert ("**Too few to rely on**: only 9 test pairs" in words) == said
+
+
+def test_every_number_counts_households_and_the_calibration_error_has_an_interval(results):
+    splits, calibrations, probabilities, table = results
+    test = splits["test"]
+    report = classification_report(test, probabilities["good"], calibrations["good"], draws=20)
+    errors = {
+        name: calibration_report(test, p, draws=200)
+        for name, p in (("good", probabilities["good"]), ("off", probabilities["good"] ** 0.2))
+    }
+    assert {*table["n"], *report["n"], *(error["n"] for error in errors.values())} == {100}
+    assert all(error["low"] < error["high"] for error in errors.values())
+    assert errors["off"]["low"] > errors["good"]["high"]
 
 
 def test_pretraining_that_did_not_help_is_said_plainly():

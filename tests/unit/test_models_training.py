@@ -134,6 +134,17 @@ def test_checkpoints_of_other_settings_are_not_resumed(tmp_path):
     assert_equal(first, weights(tune(tmp_path / "fresh", learning_rate=5e-4)[0]))
 
 
+def test_checkpoints_of_other_frozen_layers_are_not_resumed(tmp_path):
+    tune(tmp_path)
+    frozen = base.load_classifier("tiny", seed=5)
+    frozen.freeze(1)
+    before = weights(frozen)
+    tune(tmp_path, model=frozen)
+    kept = {name for name, weight in weights(frozen).items() if torch.equal(weight, before[name])}
+    lower = ("bert.embeddings.", "bert.encoder.layer.0.", "bert.pooler.")
+    assert kept == {name for name in before if name.startswith(lower)}
+
+
 def test_it_stops_early_and_keeps_the_best_weights(tmp_path):
     values = iter([3.0, 1.0, 2.0, 2.5, 0.1])
     seen = []

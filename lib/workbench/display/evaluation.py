@@ -85,7 +85,8 @@ def tuning_figure(trials: pd.DataFrame) -> Figure:
         axes.plot(rows["value"].astype(str), rows.ndcg, "o-")
         best = rows[rows.chosen]
         axes.plot(best["value"].astype(str), best.ndcg, "o", ms=11, mfc="none", mec=sns.color_palette()[3], mew=2)
-        axes.set(title=f"{NAMES[rows.ranker.iloc[0]]}", xlabel=setting.replace("_", " "))
+        axes.set_title(NAMES[rows.ranker.iloc[0]], fontsize=9)
+        axes.set_xlabel(setting.replace("_", " "))
     panels[0][0].set_ylabel("NDCG@10, tuning weeks")
     return figure
 

@@ -13,6 +13,8 @@ from workbench.display.style import MUTED, PALETTE
 
 NAMES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "brier": "Brier score"}
 LOWER_IS_BETTER = {"brier"}
+DECIMALS = {"brier": 5}  # of a difference; 3 for the others
+FEW = 10  # predicted pairs below which a precision is an anecdote
 
 
 def training_curves(curves: Mapping[str, pd.DataFrame], held_out: str = "eval_loss", label: str = "loss") -> Figure:
@@ -83,9 +85,10 @@ def learned_pretraining(table: pd.DataFrame, tokens: int, seconds: float) -> str
     verdict = "guesses better" if after["loss"] < before["loss"] else "guesses **no** better"
     return "\n".join(
         [
-            f"- After {tokens:,} tokens ({seconds:,.0f} s of training) the model {verdict} than before: held-out "
-            f"perplexity went from {before['perplexity']:,.0f} to {after['perplexity']:,.0f}, and it guesses "
-            f"{after['masked_accuracy']:.1%} of the masked words instead of {before['masked_accuracy']:.1%}.",
+            f"- After {tokens:,} tokens ({seconds:,.0f} s of training) the model {verdict} than before: on held-out "
+            f"texts that had no say in choosing its weights, perplexity went from {before['perplexity']:,.0f} "
+            f"to {after['perplexity']:,.0f}, and it guesses {after['masked_accuracy']:.1%} of the masked words instead "
+            f"of {before['masked_accuracy']:.1%}.",
             "- The *before* is that high because the base model carries no masked-language head: its head starts "
             "fresh. The step from before to after mixes what the head learned with what the encoder learned.",
             "- Whether the encoder became better *for pairs* is therefore not read from this figure: notebook 03 "
@@ -94,40 +97,51 @@ def learned_pretraining(table: pd.DataFrame, tokens: int, seconds: float) -> str
     )
 
 
-def learned_finetuning(table: pd.DataFrame, report: pd.DataFrame, error: float) -> str:
+def learned_finetuning(table: pd.DataFrame, report: pd.DataFrame, error: Mapping[str, float]) -> str:
     """What the comparison says, as Markdown, whichever model wins.
 
-    table: rows of `models.comparison.compare`; report: of `classification_report`; error: the calibration error.
+    table: rows of `models.comparison.compare`; report: of `classification_report`; error: of `calibration_report`.
     """
     rows = table.set_index(["subject", "metric"])
     first = table["subject"].iloc[0]
     best = rows.loc[(first, "roc_auc")]
     lines = [
         f"- The fine-tuned {first} model reaches ROC-AUC {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}] "
-        f"and PR-AUC {rows.loc[(first, 'pr_auc'), 'value']:.3f} on {best['n']:,.0f} test pairs."
+        f"and PR-AUC {rows.loc[(first, 'pr_auc'), 'value']:.3f} on the pairs of {best['n']:,.0f} test households."
     ]
     for subject in table["subject"].unique():
         if subject.startswith(f"{first} - "):
             lines.append(_difference(subject, rows.loc[subject]))
-    bought = report[report["class"] == "bought"].set_index("metric")["value"]
+    lines.append(_at_the_threshold(report[report["class"] == "bought"].set_index("metric")))
     lines.append(
-        f"- At the threshold chosen on valid, {bought['precision']:.1%} of what it predicts is bought (precision), and "
-        f"it finds {bought['recall']:.1%} of what is bought (recall), at the natural rate. Its calibrated "
-        f"probabilities are off by {error:.4f} on average."
+        f"- Its calibrated probabilities are off by {error['value']:.4f} [{error['low']:.4f}, {error['high']:.4f}] on "
+        "average (expected calibration error)."
     )
     return "\n".join(lines)
 
 
+def _at_the_threshold(bought: pd.DataFrame) -> str:
+    words = {name: f"{row['value']:.1%} [{row['low']:.1%}, {row['high']:.1%}]" for name, row in bought.iterrows()}
+    predicted = int(bought["predicted"].iloc[0])
+    few = f" **Too few to rely on**: only {predicted} test pairs lie above the threshold." if predicted < FEW else ""
+    return (
+        f"- At the threshold chosen on valid, {words['precision']} of what it predicts is bought (precision), and it "
+        f"finds {words['recall']} of what is bought (recall), at the natural rate: {predicted:,} pairs predicted, "
+        f"{bought['support'].iloc[0]:,} bought.{few}"
+    )
+
+
 def _difference(subject: str, rows: pd.DataFrame) -> str:
+    """A verdict a metric: an interval that excludes 0 is a win or a loss, in the metric's own direction."""
     first, other = subject.split(" - ", 1)
     parts = []
-    for metric in ("roc_auc", "pr_auc"):
-        row = rows.loc[metric]
-        sure = "" if row["low"] > 0 or row["high"] < 0 else ", not distinguishable from 0"
-        parts.append(f"{NAMES[metric]} {row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]{sure}")
-    row = rows.loc["roc_auc"]
-    verdict = "beats" if row["low"] > 0 else "loses to" if row["high"] < 0 else "cannot be told from"
-    return f"- By ROC-AUC, {first} **{verdict}** {other}: {'; '.join(parts)}."
+    for metric, row in rows.iterrows():
+        sign, places = (-1 if metric in LOWER_IS_BETTER else 1), DECIMALS.get(str(metric), 3)
+        low, high = sorted((sign * row["low"], sign * row["high"]))
+        verdict = "**wins**" if low > 0 else "**loses**" if high < 0 else "cannot be told apart"
+        numbers = [f"{row[column]:+.{places}f}" for column in ("value", "low", "high")]
+        parts.append(f"{verdict} by {NAMES.get(str(metric), metric)} ({numbers[0]} [{numbers[1]}, {numbers[2]}])")
+    return f"- Against {other}, {first} {'; '.join(parts)}."
 
 
 def _intervals(axis: Axes, rows: pd.DataFrame) -> None:

@@ -10,6 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from workbench.metrics.intervals import resample
+
+AT_ONCE = 4_000_000  # bootstrap weights in memory, 32 MB of them
 Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -78,18 +81,20 @@ def calibration_error(
     return float((np.abs(table["predicted"] - table["observed"]) * table["share"]).sum())
 
 
-def household_weights(households: ArrayLike, weights: ArrayLike, draws: int, seed: int) -> np.ndarray:
-    """Weights (draws × n) of a bootstrap that draws whole households with replacement, each with all its pairs."""
+def household_replicates(
+    value: Callable[[np.ndarray], ArrayLike], households: ArrayLike, weights: ArrayLike, draws: int, seed: int
+) -> np.ndarray:
+    """What `value(weights)` gives in each of `draws` bootstrap samples of whole households, with all their pairs.
+
+    The weights (replicates × n) come a few million numbers at a time, so that memory is bounded; the draws are along
+    the last axis of the result.
+    """
     _, number = np.unique(np.asarray(households), return_inverse=True)
-    size = int(number.max()) + 1
-    counts = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), size=draws)
-    return np.asarray(weights, float) * counts[:, number]
-
-
-def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of bootstrap values; replicates without a positive or a negative (NaN) are left out."""
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    weights = np.asarray(weights, float)
+    counts = resample(int(number.max()) + 1, draws, seed)
+    step = max(1, AT_ONCE // len(number))
+    parts = [value(weights * counts[at : at + step][:, number]) for at in range(0, draws, step)]
+    return np.concatenate(parts, axis=-1)
 
 
 def _mean(values: np.ndarray, weights: ArrayLike | None) -> np.ndarray:

@@ -6,6 +6,17 @@ import numpy as np
 import pandas as pd
 
 
+def resample(units: int, draws: int, seed: int) -> np.ndarray:
+    """How often each unit is drawn in each bootstrap sample of as many units, [draws, units]."""
+    return np.random.default_rng(seed).multinomial(units, np.full(units, 1.0 / units), size=draws)
+
+
+def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of the percentile interval of bootstrap values [draws, …]; NaN values are left out."""
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
 def bootstrap_means(values: pd.DataFrame, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Means of columns with percentile intervals; all columns share the resamples, so differences stay paired.
 
@@ -26,8 +37,6 @@ def bootstrap_means(values: pd.DataFrame, resamples: int = 1000, level: float = 
     if not np.isfinite(matrix).all():
         raise ValueError("a value to resample is missing or infinite")
     n = len(matrix)
-    generator = np.random.default_rng(seed)
-    # a resample is the number of times each unit is drawn: one product of matrices gives all means
-    counts = generator.multinomial(n, np.full(n, 1.0 / n), size=resamples)
-    low, high = np.quantile(counts @ matrix / n, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    # one product of matrices gives all means
+    low, high = interval(resample(n, resamples, seed) @ matrix / n, level)
     return pd.DataFrame({"value": matrix.mean(0), "low": low, "high": high, "n": n}, index=values.columns)

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,12 +14,13 @@ from transformers import (
     AutoTokenizer,
     BertConfig,
     BertForMaskedLM,
-    BertForSequenceClassification,
     BertModel,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.modeling_outputs import MaskedLMOutput
+
+from workbench.models.classifier import PairClassifier
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TINY: dict[str, Any] = {
@@ -28,6 +30,7 @@ TINY: dict[str, Any] = {
     "intermediate_size": 128,
     "max_position_embeddings": 512,
 }
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")  # as transformers looks for them
 LONGEST = 512  # rows that BERT has positions for
 M = TypeVar("M", bound=PreTrainedModel)
 
@@ -63,12 +66,12 @@ def find_base_model(name: str) -> str:
     """Where the base model `name` is loaded from.
 
     "minilm" is the MiniLM-L6 that comes by pip, checked against its sha256; "tiny" a small BERT that the loaders make
-    from a config; anything else a local folder or a Hugging Face name. Raises `BaseModelError` where it is not found
-    or is no BERT.
+    from a config; anything else a local folder (a relative one starts from the current folder, or from one above that
+    holds parameters/) or a Hugging Face name. Raises `BaseModelError` where it is not found or is no BERT.
     """
     if name == "tiny":
         return name
-    where = _minilm_folder() if name == "minilm" else name
+    where = _minilm_folder() if name == "minilm" else _local_folder(name) or name
     try:
         config = AutoConfig.from_pretrained(where)
     except (OSError, ValueError) as error:
@@ -81,6 +84,15 @@ def find_base_model(name: str) -> str:
     return where
 
 
+def weights_file(where: str | Path) -> Path | None:
+    """The weights of a local model folder; None where there are none here ("tiny", a Hugging Face name).
+
+    A stage that records it as its input is not reused once the model is retrained in place.
+    """
+    found = (Path(where) / name for name in WEIGHTS)
+    return next((path for path in found if path.is_file()), None)
+
+
 def load_tokenizer(where: str | Path, max_length: int = 0) -> PreTrainedTokenizerBase:
     """The tokenizer of a model; the tiny BERT reads with MiniLM's vocabulary.
 
@@ -91,17 +103,33 @@ def load_tokenizer(where: str | Path, max_length: int = 0) -> PreTrainedTokenize
     return tokenizer
 
 
+def shared_tokenizer(models: Iterable[str | Path], max_length: int = 0) -> PreTrainedTokenizerBase:
+    """The tokenizer of the first of the models, once it is sure that all others have the same vocabulary.
+
+    Raises `BaseModelError` where one differs: its pairs would be cut into other tokens, and no comparison be fair.
+    """
+    first, *others = models
+    tokenizer = load_tokenizer(first, max_length)
+    for other in others:
+        if load_tokenizer(other).get_vocab() != tokenizer.get_vocab():
+            raise BaseModelError(
+                f"The vocabularies of {first} and {other} differ, so they do not compare: "
+                "set base_model to the one that was adapted."
+            )
+    return tokenizer
+
+
 def load_encoder(where: str | Path, seed: int = 0) -> BertModel:
     """The bare encoder, in float32."""
     return _load(BertModel, where, seed)
 
 
-def load_classifier(where: str | Path, seed: int = 0) -> BertForSequenceClassification:
+def load_classifier(where: str | Path, seed: int = 0) -> PairClassifier:
     """The encoder under a head of one logit, P(label = 1) = σ(w·h + b); a head that `where` lacks starts from `seed`.
 
     One logit, not two: it is the same model with half the head's parameters, and what Platt's calibration expects.
     """
-    return _load(BertForSequenceClassification, where, seed, num_labels=1, problem_type="multi_label_classification")
+    return _load(PairClassifier, where, seed, num_labels=1, problem_type="multi_label_classification")
 
 
 def load_masked_lm(where: str | Path, seed: int = 0) -> MaskedOnlyLM:
@@ -114,6 +142,14 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folde
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return Path(folder)
+
+
+def _local_folder(name: str) -> str | None:
+    """A model folder by its path; notebooks run in notebooks/, but a profile's paths start from the project."""
+    here = Path.cwd()
+    starts = [here, *(folder for folder in here.parents if (folder / "parameters").is_dir())]
+    found = (start / name for start in starts)
+    return next((str(folder) for folder in found if (folder / "config.json").is_file()), None)
 
 
 def _load(kind: type[M], where: str | Path, seed: int, **config: Any) -> M:

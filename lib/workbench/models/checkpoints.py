@@ -12,7 +12,8 @@ import torch
 def training_folder(folder: Path, description: str, tensors: Iterable[torch.Tensor]) -> Path:
     """The folder of one very training's checkpoints, emptied where it holds another's.
 
-    A training is known by its description (settings, precision, plan) and by tensors: its start and its first batch.
+    A training is known by its description (settings, precision, plan, what is trained) and by tensors: its start and
+    its first batch.
     """
     digest = hashlib.sha256(description.encode())
     for tensor in tensors:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,13 +10,14 @@ import pandas as pd
 from workbench.metrics.classification import (
     Metric,
     brier,
-    household_weights,
-    interval,
+    calibration_error,
+    household_replicates,
     pr_auc,
     precision_recall_f1,
     reliability,
     roc_auc,
 )
+from workbench.metrics.intervals import interval
 from workbench.models.calibration import Calibration, calibrate
 
 Scorer = Callable[[pd.DataFrame], np.ndarray]  # pairs → raw scores
@@ -58,23 +60,27 @@ def compare(
     """ROC-AUC, PR-AUC and Brier score of each model, and of the first against each other one, household by household.
 
     pairs: label, weight, user_id; probabilities: model → calibrated probability of each pair.
-    Returns rows subject, metric, value, low, high, n (pairs); the subject of a paired difference is "first - other".
-    The interval is the 95 % percentile interval of `draws` bootstrap samples of households, the same for all models.
+    Returns rows subject, metric, value, low, high, n (households); the subject of a paired difference is
+    "first - other". The interval is the 95 % percentile interval of `draws` bootstrap samples of households, the same
+    for all models.
     """
     labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
-    drawn = household_weights(pairs["user_id"].to_numpy(), weights, draws, seed)
     first, rows = next(iter(probabilities)), []
     for name, metric in METRICS.items():
         value = {model: float(metric(labels, p, weights)) for model, p in probabilities.items()}
         with np.errstate(invalid="ignore", divide="ignore"):  # a draw without positives is NaN, and left out
-            spread = {model: metric(labels, p, drawn) for model, p in probabilities.items()}
+            spread = {
+                model: household_replicates(partial(metric, labels, p), pairs["user_id"], weights, draws, seed)
+                for model, p in probabilities.items()
+            }
         for model in probabilities:
             rows.append((model, name, value[model], *interval(spread[model])))
         for other in list(probabilities)[1:]:
             rows.append(
                 (f"{first} - {other}", name, value[first] - value[other], *interval(spread[first] - spread[other]))
             )
-    return pd.DataFrame(rows, columns=["subject", "metric", "value", "low", "high"]).assign(n=len(pairs))
+    table = pd.DataFrame(rows, columns=["subject", "metric", "value", "low", "high"])
+    return table.assign(n=pairs["user_id"].nunique())
 
 
 def classification_report(
@@ -82,20 +88,39 @@ def classification_report(
 ) -> pd.DataFrame:
     """Precision, recall and F1 of both classes at the calibrated threshold, at the natural rate, with intervals.
 
-    Rows metric, value, low, high per class ("bought", "not bought"), support (pairs) and weight (what they stand for).
+    Rows metric, value, low, high, n (households) per class ("bought", "not bought"), support (pairs), weight (what they
+    stand for) and predicted (pairs that the model puts into the class).
     """
     labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
-    drawn = household_weights(pairs["user_id"].to_numpy(), weights, draws, seed)
     predicted = (probabilities >= calibration.threshold).astype(float)
     rows = []
     for name, truth, guess in (("bought", labels, predicted), ("not bought", 1 - labels, 1 - predicted)):
         values = precision_recall_f1(truth, guess, weights)
-        spreads = precision_recall_f1(truth, guess, drawn)
+        replicate = partial(precision_recall_f1, truth, guess)
+        spreads = household_replicates(replicate, pairs["user_id"], weights, draws, seed)
+        size = int(truth.sum()), float((weights * truth).sum()), int(guess.sum())
         for metric, value, spread in zip(("precision", "recall", "f1"), values, spreads, strict=True):
-            rows.append(
-                (name, metric, float(value), *interval(spread), int(truth.sum()), float((weights * truth).sum()))
-            )
-    return pd.DataFrame(rows, columns=["class", "metric", "value", "low", "high", "support", "weight"])
+            rows.append((name, metric, float(value), *interval(spread), *size))
+    columns = ["class", "metric", "value", "low", "high", "support", "weight", "predicted"]
+    return pd.DataFrame(rows, columns=columns).assign(n=pairs["user_id"].nunique())
+
+
+def calibration_report(
+    pairs: pd.DataFrame, probabilities: np.ndarray, *, draws: int = 500, seed: int = 0
+) -> dict[str, float]:
+    """Expected calibration error: value, low, high (bootstrap over households) and n (households).
+
+    An error is never below 0, so noise only adds to it, and a bootstrap sample has more noise than the sample itself:
+    the interval reaches further up than down, and may lie above the value.
+    """
+    labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
+
+    def errors(replicates: np.ndarray) -> list[float]:
+        return [calibration_error(labels, probabilities, row) for row in replicates]
+
+    low, high = interval(household_replicates(errors, pairs["user_id"], weights, draws, seed))
+    value = calibration_error(labels, probabilities, weights)
+    return {"value": value, "low": float(low), "high": float(high), "n": pairs["user_id"].nunique()}
 
 
 def reliability_table(pairs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], bins: int = 10) -> pd.DataFrame:

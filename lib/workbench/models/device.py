@@ -43,11 +43,14 @@ class Device:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
 
-def choose_device(precision: str = "auto", threads: int = 0) -> Device:
+def choose_device(precision: str = "auto", threads: int = 0, remembered: str | None = None) -> Device:
     """Choose the device, the precision ("auto", "fp32", "bf16") and the number of threads (0: PyTorch's own).
 
     On CUDA "auto" is bf16. On a CPU fp32 and bf16 are timed on MiniLM's matrix products, once a machine: the answer is
     kept in the user's cache folder. Sets PyTorch's threads for the process.
+
+    remembered: the precision that an earlier attempt of the same work chose; "auto" keeps to it, so that the work can
+    be resumed. A precision that is asked for is never overruled.
     """
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"Precision {precision!r} is unknown: use 'auto', 'fp32' or 'bf16'.")
@@ -58,6 +61,8 @@ def choose_device(precision: str = "auto", threads: int = 0) -> Device:
     name = torch.cuda.get_device_name() if device.type == "cuda" else cpu
     if precision != "auto":
         why = "as the parameters ask"
+    elif remembered in PRECISIONS:
+        precision, why = remembered, "as an earlier attempt chose"
     elif device.type == "cuda":
         precision, why = "bf16", "which this GPU computes natively"
         if not torch.cuda.is_bf16_supported(including_emulation=False):

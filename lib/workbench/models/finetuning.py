@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
-from transformers import BertForSequenceClassification, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from workbench.metrics.classification import log_loss, pr_auc, roc_auc
 from workbench.models.batching import PairTexts, plan_batches
 from workbench.models.calibration import Calibration, platt
+from workbench.models.classifier import PairClassifier
 from workbench.models.device import Device
 from workbench.models.scoring import score_pairs, score_texts
 from workbench.models.training import Batch, TrainResult, TrainSettings, train
@@ -73,7 +74,7 @@ def training_pairs(
 def pair_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Binary cross-entropy of the one logit, each pair scaled by `scale` (its share of its batch's weight)."""
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
-    logits = model(**inputs).logits[:, 0].float()
+    logits = model(**inputs).logits[:, 0]
     return (binary_cross_entropy_with_logits(logits, batch["labels"], reduction="none") * batch["scale"]).sum()
 
 
@@ -92,14 +93,14 @@ def valid_numbers(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -
 
 
 def pair_scorer(
-    model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerBase, device: Device
+    model: PairClassifier, tokenizer: PreTrainedTokenizerBase, device: Device
 ) -> Callable[[pd.DataFrame], np.ndarray]:
     """A trained classifier as a function: a table with context and candidate in, the logit of each row out."""
     return lambda pairs: score_pairs(model, tokenizer, pairs["context"].tolist(), pairs["candidate"].tolist(), device)
 
 
 def fine_tune(
-    model: BertForSequenceClassification,
+    model: PairClassifier,
     tokenizer: PreTrainedTokenizerBase,
     batches: PairBatches,
     valid: pd.DataFrame,

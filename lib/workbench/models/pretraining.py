@@ -124,14 +124,18 @@ def pretrain(
     model: MaskedOnlyLM,
     batches: MaskedBatches,
     valid: MaskedBatches,
+    judged: MaskedBatches,
     *,
     settings: TrainSettings,
     device: Device,
     checkpoints: str | Path,
     tensorboard: str | Path | None = None,
 ) -> tuple[TrainResult, pd.DataFrame]:
-    """Train in place; returns the result and a table of the held-out numbers, rows "before" and "after"."""
-    before = held_out(model, valid, device)
+    """Train in place; returns the result and a table of the numbers on `judged`, rows "before" and "after".
+
+    `valid` stops the training and chooses its best weights, so it is no fair judge of them: `judged` holds other texts.
+    """
+    before = held_out(model, judged, device)
     result = train(
         model,
         batches,
@@ -143,7 +147,7 @@ def pretrain(
         checkpoints=checkpoints,
         tensorboard=tensorboard,
     )
-    return result, pd.DataFrame({"before": before, "after": held_out(model, valid, device)}).T
+    return result, pd.DataFrame({"before": before, "after": held_out(model, judged, device)}).T
 
 
 def _lengths(rows: list[list[int]]) -> np.ndarray:

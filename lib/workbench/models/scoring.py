@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from transformers import BertForSequenceClassification, BertModel, PreTrainedTokenizerBase
+from transformers import BertModel, PreTrainedTokenizerBase
 
 from workbench.models.batching import PairTexts, cut_batches, pad, token_ids
+from workbench.models.classifier import PairClassifier
 from workbench.models.device import Device
 
 
 def score_pairs(
-    model: BertForSequenceClassification,
+    model: PairClassifier,
     tokenizer: PreTrainedTokenizerBase,
     contexts: Sequence[str],
     candidates: Sequence[str],
@@ -34,18 +35,15 @@ def score_pairs(
 
 
 @torch.inference_mode()
-def score_texts(
-    model: BertForSequenceClassification, texts: PairTexts, device: Device, batch_tokens: int = 4096
-) -> np.ndarray:
+def score_texts(model: PairClassifier, texts: PairTexts, device: Device, batch_tokens: int = 4096) -> np.ndarray:
     """The logit of every row of `texts`, float32; rows sorted by length share batches of at most `batch_tokens`."""
     device.place(model)
     scores = np.empty(len(texts), dtype=np.float32)
     for rows in cut_batches(texts.lengths, batch_tokens, np.argsort(texts.lengths, kind="stable")):
         batch = device.move(texts.batch(rows))
         with device.autocast():
-            pooled = model.bert(**batch).pooler_output
-        # the last product in float32: in bf16 a logit has 8 bits, and many pairs would tie
-        scores[rows] = model.classifier(pooled.float())[:, 0].cpu().numpy()
+            logits = model(**batch).logits
+        scores[rows] = logits[:, 0].cpu().numpy()
     return scores
 
 

@@ -91,7 +91,8 @@ def train(
     (other data, start or settings) are removed.
     """
     tokens = batches.tokens()
-    description = f"{settings} {better} {device.device.type} {device.precision} {tokens.tolist()}"
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    description = f"{settings} {better} {device.device.type} {device.precision} {tokens.tolist()} {trained}"
     folder = training_folder(Path(checkpoints), description, [*batches[0].values(), *model.state_dict().values()])
     steps = len(batches)
     every = max(1, -(-steps // settings.evaluations))
@@ -109,7 +110,7 @@ def train(
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=1,
+        save_total_limit=2,  # the best and the last: with 1 the end removes the last, and the training seems unfinished
         load_best_model_at_end=True,
         metric_for_best_model=better,
         greater_is_better=False,
