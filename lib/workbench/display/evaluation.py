@@ -77,17 +77,19 @@ def tuning_figure(trials: pd.DataFrame) -> Figure:
     """NDCG@10 of each setting that was tried, one panel a setting, the chosen one marked."""
     trials = trials[trials.setting != "none"]
     settings = trials.setting.unique()
-    figure, panels = plt.subplots(
-        1, len(settings), figsize=(2.7 * len(settings), 2.6), layout="constrained", squeeze=False
-    )
-    for axes, setting in zip(panels[0], settings, strict=True):
+    figure, panels = plt.subplots(-(-len(settings) // 3), 3, figsize=(8, 2.4 * -(-len(settings) // 3)), squeeze=False)
+    for axes, setting in zip(panels.flat, settings, strict=False):
         rows = trials[trials.setting == setting]
-        axes.plot(rows["value"].astype(str), rows.ndcg, "o-")
+        axes.plot(rows["value"].map("{:g}".format), rows.ndcg, "o-")
         best = rows[rows.chosen]
-        axes.plot(best["value"].astype(str), best.ndcg, "o", ms=11, mfc="none", mec=sns.color_palette()[3], mew=2)
+        axes.plot(
+            best["value"].map("{:g}".format), best.ndcg, "o", ms=11, mfc="none", mec=sns.color_palette()[3], mew=2
+        )
         axes.set_title(NAMES[rows.ranker.iloc[0]], fontsize=9)
         axes.set_xlabel(setting.replace("_", " "))
-    panels[0][0].set_ylabel("NDCG@10, tuning weeks")
+    for axes in panels.flat[len(settings) :]:
+        axes.remove()
+    figure.supylabel("NDCG@10, tuning weeks", fontsize=10)
     return figure
 
 

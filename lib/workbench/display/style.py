@@ -1,5 +1,6 @@
 """The one look of all figures."""
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,4 +46,6 @@ def _chinese_font() -> str:
     known = {entry.fname: entry.name for entry in font_manager.fontManager.ttflist}
     if str(path) not in known:
         font_manager.fontManager.addfont(path)
+    # the font has one weight; that a bold title is drawn in it is no news for every report
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     return font_manager.FontProperties(fname=path).get_name()

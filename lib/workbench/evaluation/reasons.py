@@ -7,6 +7,8 @@ import pandas as pd
 
 from workbench.ranking.features import family
 
+SILENT = [family("user_orders"), family("cascade_rank")]  # the same for all items of a list, or an echo of the others
+
 
 def by_family(contributions: pd.DataFrame) -> pd.DataFrame:
     """Contributions of features added up by what they speak of: [rows, features] → [rows, families]."""
@@ -23,9 +25,10 @@ def reasons(features: pd.DataFrame, contributions: pd.DataFrame, top: int = 2) -
 
     Returns:
         [rows] text such as "bought before (6 orders, last 2 weeks ago); popular now (11 % of households)". Families
-        that speak against the item, and the household's habits, which are the same for all its items, are left out.
+        that speak against the item are left out, and so are the household's habits and the simple rankers' common
+        choice: the one is the same for all its items, the other repeats what its parts say.
     """
-    families = by_family(contributions).drop(columns=family("user_orders"), errors="ignore")
+    families = by_family(contributions).drop(columns=SILENT, errors="ignore")
     if "by_text_model" in features:  # that a product was not read is no interest in it
         families[family("by_text_model")] = families[family("by_text_model")].where(features.by_text_model.notna(), 0)
     details = _details(features)
@@ -40,7 +43,7 @@ def reasons(features: pd.DataFrame, contributions: pd.DataFrame, top: int = 2) -
 
 def shares(contributions: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     """Each family's mean share of the positive contributions, one row a group: [groups, families]."""
-    positive = by_family(contributions).drop(columns=family("user_orders"), errors="ignore").clip(lower=0)
+    positive = by_family(contributions).drop(columns=SILENT, errors="ignore").clip(lower=0)
     share = positive.div(positive.sum(axis=1).replace(0, np.nan), axis=0)
     return share.groupby(groups.to_numpy()).mean().fillna(0)
 
