@@ -51,7 +51,7 @@ def shares(contributions: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 def _details(features: pd.DataFrame) -> dict[str, pd.Series]:
     """Figures for the families that have plain ones; empty where the household has none."""
     orders, ago = features.own_orders, features.own_recency
-    own = [f" ({n:.0f} orders, last {weeks:.0f} weeks earlier)" for n, weeks in zip(orders, ago, strict=True)]
+    own = [f" ({n:.0f} orders, last {_ago(weeks)})" for n, weeks in zip(orders, ago, strict=True)]
     kind = features.type_orders.map(" ({:.0f} orders)".format)
     share = features.by_popularity.map(" ({:.1%} of households)".format)
     return {
@@ -59,3 +59,9 @@ def _details(features: pd.DataFrame) -> dict[str, pd.Series]:
         family("type_orders"): kind.where(features.type_orders.notna(), " (never)"),
         family("by_popularity"): share,
     }
+
+
+def _ago(weeks: float) -> str:
+    if weeks < 1:
+        return "in the newest week"
+    return "1 week ago" if weeks == 1 else f"{weeks:.0f} weeks ago"

@@ -94,9 +94,26 @@ def train(
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     description = f"{settings} {better} {device.device.type} {device.precision} {tokens.tolist()} {trained}"
     folder = training_folder(Path(checkpoints), description, [*batches[0].values(), *model.state_dict().values()])
-    steps = len(batches)
+    arguments = _arguments(folder, len(batches), better, settings, device)
+    callbacks: list[Any] = [EarlyStoppingCallback(settings.patience)]
+    if tensorboard is not None:
+        callbacks.append(_tensorboard(tensorboard))
+    trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, callbacks)
+    start = time.perf_counter()
+    checkpoint = last_checkpoint(folder)
+    if checkpoint and ended(checkpoint):
+        trainer.state = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
+        trainer._load_best_model()
+    else:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    model.eval()
+    return _result(trainer, tokens, time.perf_counter() - start)
+
+
+def _arguments(folder: Path, steps: int, better: str, settings: TrainSettings, device: Device) -> TrainingArguments:
+    """What transformers calls the settings; evaluations and checkpoints are spread evenly over the steps."""
     every = max(1, -(-steps // settings.evaluations))
-    arguments = TrainingArguments(
+    return TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=1,  # an item of the dataset is a batch already
         train_sampling_strategy="sequential",
@@ -124,18 +141,9 @@ def train(
         use_cpu=device.device.type == "cpu",
         seed=settings.seed,
     )
-    callbacks: list[Any] = [EarlyStoppingCallback(settings.patience)]
-    if tensorboard is not None:
-        callbacks.append(_tensorboard(tensorboard))
-    trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, callbacks)
-    start = time.perf_counter()
-    checkpoint = last_checkpoint(folder)
-    if checkpoint and ended(checkpoint):
-        trainer.state = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
-        trainer._load_best_model()
-    else:
-        trainer.train(resume_from_checkpoint=checkpoint)
-    model.eval()
+
+
+def _result(trainer: "_BatchTrainer", tokens: np.ndarray, seconds: float) -> TrainResult:
     state = trainer.state
     return TrainResult(
         curve=_curve(state.log_history, tokens),
@@ -143,7 +151,7 @@ def train(
         tokens=int(tokens[: state.global_step].sum()),
         best=float(state.best_metric or 0.0),
         best_step=int(state.best_global_step or 0),
-        seconds=time.perf_counter() - start,
+        seconds=seconds,
         micro_batches=trainer.parts,
     )
 
