@@ -1,9 +1,12 @@
 """The source on files made as the publisher makes them, and its calendar."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
 from workbench.data import contract, engine, sources
+from workbench.data.collected import SourceError
 from workbench.data.offers import REACH, personal_offers
 from workbench.data.sources import complete_journey as source
 from workbench.governance import exposure
@@ -43,8 +46,9 @@ def raw(tmp_path):
     return tmp_path
 
 
-def collect(raw, households=0):
-    return source.collect(engine.connect("500MB", threads=1), source.files(raw), households)
+def collect(raw, **options):
+    found = sources.find("complete_journey", str(raw), options)
+    return SimpleNamespace(**found.collect(engine.connect("500MB", threads=1), found.files()).tables)
 
 
 def test_raw_files_become_the_contracts_tables(raw):
@@ -97,11 +101,10 @@ def test_a_draw_of_households_is_repeatable_and_cuts_what_they_cannot_see(raw):
 
 
 def test_part_of_the_promotions_can_be_read_and_nonsense_is_refused(raw):
-    con, files = engine.connect("500MB", threads=1), source.files(raw)
-    kept = source.collect(con, files, promoted_share=0.01).promotions.count().execute()
-    assert kept < source.collect(con, files).promotions.count().execute() == 3
-    with pytest.raises(source.SourceError, match="promoted_share above 0"):
-        source.collect(con, files, promoted_share=0)
+    kept = collect(raw, promoted_share=0.01).promotions.count().execute()
+    assert kept < collect(raw).promotions.count().execute() == 3
+    with pytest.raises(SourceError, match="promoted_share above 0"):
+        collect(raw, promoted_share=0.0)
 
 
 def test_weeks_begin_on_monday_in_new_york_also_in_summer():
@@ -113,7 +116,18 @@ def test_weeks_begin_on_monday_in_new_york_also_in_summer():
 
 def test_missing_file_and_unknown_source_are_named(raw):
     (raw / "coupons.parquet").unlink()
-    with pytest.raises(source.SourceError, match=r"coupons\.parquet not found"):
-        source.files(raw)
-    with pytest.raises(ValueError, match="unknown source 'complete_jorney'; known are complete_journey"):
-        sources.find("complete_jorney")
+    with pytest.raises(SourceError, match=r"coupons\.parquet not found"):
+        sources.find("complete_journey", str(raw)).files()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("complete_jorney", {}, "unknown source 'complete_jorney', did you mean 'complete_journey'"),
+        ("complete_journey", {"household": 5}, "no option 'household', did you mean 'households'"),
+        ("complete_journey", {"households": "five"}, "option 'households' is 'five': give it as int"),
+    ],
+)
+def test_a_source_or_option_that_does_not_exist_is_named(name, options, message):
+    with pytest.raises(SourceError, match=message):
+        sources.find(name, options=options)

@@ -26,7 +26,17 @@ COLUMNS: dict[str, dict[str, str]] = {
         "position": "int64", "propensity": "float64", "quantity": "float64", "value": "float64",
         "currency": "string", "text": "string",
     },
-    "judgments": {"query_id": "string", "query": "string", "item_id": "string", "grade": "float64"},
+    "judgments": {
+        "query_id": "string", "query": "string", "item_id": "string", "grade": "float64", "split": "string",
+    },
+    "histories": {
+        "history_id": "string", "user_id": "string", "item_ids": "array<string>", "next_item_id": "string",
+        "split": "string",
+    },
+    "texts": {
+        "text_id": "string", "text": "string", "label": "string", "language": "string", "timestamp": UTC,
+        "split": "string",
+    },
     "offers": {"offer_id": "string", "item_id": "string", "user_id": "string", "valid_from": UTC, "valid_to": UTC},
     "pairs": {
         "pair_id": "string", "group_id": "string", "context": "string", "candidate_id": "string",
@@ -42,6 +52,8 @@ REQUIRED = {
     "users": {"user_id"},
     "events": {"event_id", "user_id", "item_id", "event_type", "timestamp"},
     "judgments": {"query_id", "query", "item_id", "grade"},
+    "histories": {"history_id", "item_ids", "next_item_id"},
+    "texts": {"text_id", "text", "label"},
     "offers": {"offer_id", "item_id", "user_id"},
     "pairs": set(COLUMNS["pairs"]),
     "corpus": set(COLUMNS["corpus"]),

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from workbench.run.project import InputError, nearest
+from workbench.run.project import InputError
+from workbench.spelling import nearest
 
 SET_BY_RUNNER = ("profile", "run_dir", "upstream_run")
 TYPES = (bool, int, float, str, list, dict)

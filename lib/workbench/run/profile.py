@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from workbench.run.parameters import Notebook, check_name, typed
-from workbench.run.project import InputError, Project, nearest
+from workbench.run.project import InputError, Project
+from workbench.spelling import nearest
 
 KEYS = ("description", "notebooks", "common", "grid", "headline")
 HEADLINE = re.compile(r"(?P<subject>[^/]+)/(?P<metric>[^@\[\]]+)(?:@(?P<k>\d+))?(?:\[(?P<slice>[^\]]+)\])?")

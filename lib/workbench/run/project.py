@@ -1,11 +1,11 @@
 """Where a project's notebooks, parameters and outputs lie, and the one error for a user's bad input."""
 
-import difflib
 import shutil
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from workbench.spelling import nearest
 
 LEAST_FREE_BYTES = 10**9
 
@@ -68,9 +68,3 @@ class Project:
                 f"only {free / 1e9:.1f} GB are free for {self.outputs} and a run wants 1 GB: "
                 "free some, run `workbench prune --keep N`, or give another --outputs folder"
             )
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """The clause that names what was probably meant, or nothing."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f", did you mean '{close[0]}'?" if close else ""

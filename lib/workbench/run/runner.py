@@ -17,7 +17,7 @@ from workbench.run.parameters import Notebook, check_name, typed
 from workbench.run.process import StageProcess
 from workbench.run.profile import Profile, load_profile
 from workbench.run.progress import Progress
-from workbench.run.project import InputError, Project, nearest
+from workbench.run.project import InputError, Project
 from workbench.run.status import (
     FAILED,
     INTERRUPTED,
@@ -33,6 +33,7 @@ from workbench.run.status import (
     now,
     profile_lock,
 )
+from workbench.spelling import nearest
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import psutil
 import yaml
 
 from workbench.artifacts import CHECKPOINT, origin, read_json, write_json, write_text
-from workbench.run.project import InputError, nearest
+from workbench.run.project import InputError
+from workbench.spelling import nearest
 
 OK, RUNNING, FAILED, INTERRUPTED = "ok", "running", "failed", "interrupted"
 LAB = "lab"

