@@ -4,7 +4,8 @@ import small_shop
 
 from workbench.artifacts import GateFailed
 from workbench.data import engine
-from workbench.governance import cleaning, quality, rules
+from workbench.governance import cleaning, quality
+from workbench.governance.rules import grocery as rules
 
 
 @pytest.fixture(scope="module")
