@@ -90,6 +90,11 @@ class HashCache:
         return self.known[key][2]
 
 
+def locate(place: str, root: Path) -> str:
+    """A place that parameters name: a relative path starts from the project's root; a URL and "" stay as they are."""
+    return place if not place or "://" in place else str(root / Path(place).expanduser())
+
+
 def versions() -> dict[str, str]:
     """Versions of Python, of this lib (with a hash of its sources) and of the main packages installed."""
     found = {"python": python_version(), "workbench": f"{_version('ecommerce-workbench')}+{_lib_hash()[:12]}"}
@@ -167,6 +172,33 @@ class Stage:
         entry = {"path": str(found.resolve()), "sha256": self._cache.sha256(found), **_shape(found)}
         self._inputs["", entry["path"]] = entry
         return found
+
+    def locate(self, place: str) -> str:
+        """A place that parameters name, see `locate`."""
+        return locate(place, self._root)
+
+    def earlier(self, run: str, relative: str) -> Path | None:
+        """What this stage handed on in an earlier run.
+
+        Args:
+            run: the run's name, or "previous" for the profile's last one that ended ok; empty for none.
+            relative: path of the file in the stage's folder.
+
+        Returns:
+            The file, recorded as an input; None if no run is named, or there is no previous one.
+
+        """
+        if not run:
+            return None
+        if run == "previous":
+            folder = self.outputs / "latest-ok" / str(self._parameters().get("profile", "")) / self.name
+            if not folder.exists():
+                return None
+        else:
+            folder = self.outputs / run / self.name
+        if relative not in verified(folder):
+            raise StageError(f"{folder} handed on no '{relative}': name a later run")
+        return self.source(origin(folder) / relative)
 
     def input(self, stage_name: str, relative: str) -> Path:
         """Path of a file (or of a folder of files) that an upstream stage handed on, after checking its hash."""

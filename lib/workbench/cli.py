@@ -1,14 +1,16 @@
 """The `workbench` command."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from workbench.artifacts import StageError
+from workbench.artifacts import StageError, locate
 from workbench.run import compare as comparison
 from workbench.run import index, prune, report
 from workbench.run.profile import load_profile
@@ -22,6 +24,7 @@ console = Console(markup=False, highlight=False)
 
 Outputs = Annotated[Path | None, typer.Option("--outputs", help="Folder of the runs; default: outputs/.")]
 ProfileName = Annotated[str, typer.Argument(help="A name in parameters/, or a path to a YAML file.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="section.name=value, over the profile.")]
 RunName = Annotated[str, typer.Argument(help="A run's name or folder.")]
 
 
@@ -32,7 +35,7 @@ def run(
     start: Annotated[str, typer.Option("--from", help="Run this stage and those after it.")] = "",
     resume: Annotated[str, typer.Option("--continue", help="Go on with this run where it stopped.")] = "",
     force: Annotated[bool, typer.Option(help="Run also what did not change.")] = False,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="section.name=value, over the profile.")] = None,
+    settings: Settings = None,
     on_failure: Annotated[str, typer.Option(help="Shell command to call when the run does not end ok.")] = "",
     timeout: Annotated[int, typer.Option(min=1, help="Seconds that one cell may take.")] = 3600,
     outputs: Outputs = None,
@@ -52,17 +55,38 @@ def run(
 
 
 @app.command()
-def check(profile: ProfileName, outputs: Outputs = None) -> None:
-    """Check a profile, and show what it sets; nothing is run."""
+def check(profile: ProfileName, settings: Settings = None, outputs: Outputs = None) -> None:
+    """Check a profile, show what it sets, and open the files of a shop's own; nothing is run."""
     project = Project.find(outputs=outputs)
     project.check_outputs()
-    loaded = load_profile(project, profile)
+    loaded = load_profile(project, profile, tuple(settings or ()))
     table = Table("stage", "needs", "seconds", "differs from the defaults", title=f"profile {loaded.name}: right")
     for name, notebook in loaded.notebooks.items():
         seconds = f"{loaded.expected[name]:.0f}" if name in loaded.expected else ""
         values = "\n".join(f"{key} = {value!r}" for key, value in loaded.values.get(name, {}).items())
         table.add_row(name, ", ".join(notebook.needs), seconds, values)
     console.print(table)
+    for name in loaded.notebooks:
+        _show_source(project, loaded.parameters(name))
+
+
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="A published source, such as esci or wands.")],
+    folder: Annotated[Path | None, typer.Option(help="Where to put its files; default: data/SOURCE.")] = None,
+    choose: Annotated[list[str] | None, typer.Option(help="name=value: which part of the source.")] = None,
+    pin: Annotated[list[str] | None, typer.Option(help="file=sha256, for a file whose hash is not known here.")] = None,
+) -> None:
+    """Download a published source from its publisher; goes on where it broke off, and checks what came."""
+    from workbench.data.fetching.fetch import (
+        fetch as download,  # here: pooch and the sources are of no use to other commands
+    )
+
+    target = folder or Project.find().root / "data" / source
+    with _refused("fetch"):
+        for file in download(source, target, choices=_pairs(choose, "--choose"), pins=_pairs(pin, "--pin")):
+            pinned = "verified" if file.pinned else f"its hash was not known before; sha256 {file.sha256}"
+            console.print(f"{file.path}: {file.size:,} bytes, {pinned}", soft_wrap=True)
 
 
 @app.command()
@@ -138,6 +162,63 @@ def _show_end(run: Run, status: str) -> None:
     written = [report for stage in run.stages() if (report := stage.file("report.html")).exists()]
     if written:
         console.print(f"{status}: open {written[-1]}", soft_wrap=True)
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    """`name=value` texts as a mapping."""
+    pairs = [text.partition("=") for text in texts or ()]
+    if not all(name and value for name, _, value in pairs):
+        raise InputError(f"{option}: write it as name=value")
+    return {name: value for name, _, value in pairs}
+
+
+def _show_source(project: Project, parameters: dict[str, Any]) -> None:
+    """What a stage's own files hold; nothing for a stage without a source, or one whose files come installed."""
+    if not parameters.get("folder"):
+        return
+    from workbench.data import engine, sources  # here: the engine takes a second to load
+    from workbench.data.preview import preview
+
+    with _refused(parameters["source"]):
+        source = sources.find(
+            parameters["source"], locate(parameters["folder"], project.root), parameters["source_options"]
+        )
+        found = preview(source, engine.connect(parameters["memory_limit"], parameters["threads"]))
+    for table in found.tables:
+        lines = [_file(file) for file in table.files]
+        rejected = f", {table.rejected:,} cannot be read" if table.rejected else ""
+        console.print(f"\n{table.table}: {table.rows:,} rows parse{rejected}", *lines, sep="\n", soft_wrap=True)
+        if table.unparsed:
+            bad = ", ".join(f"{column} ({count:,})" for column, count in table.unparsed.items())
+            console.print(f"values that do not parse and become empty: {bad}", soft_wrap=True)
+        console.print(_rows(table.sample, table.mapped))
+    for line in (*found.notes, *(f"{row.key}: {row.reasons}" for row in found.reasons.itertuples())):
+        console.print(line, soft_wrap=True)
+
+
+def _file(read: Any) -> str:
+    """What was found in one file."""
+    how = [read.encoding + (" (detected)" if read.detected else "") if read.encoding else "", repr(read.delimiter)]
+    return f"  {read.file}: {', '.join(part for part in how if part.strip(chr(39)))}; {read.rows:,} rows"
+
+
+def _rows(frame: Any, mapped: dict[str, str]) -> Table:
+    """Rows of a frame, a line a column because canonical tables are wide; columns without any value are left out."""
+    table = Table("column", "made of", *(f"row {number + 1}" for number in range(len(frame))))
+    for column in frame.columns[frame.notna().any()]:
+        table.add_row(column, mapped.get(column, ""), *(str(value)[:80] for value in frame[column]))
+    return table
+
+
+@contextmanager
+def _refused(what: str) -> Iterator[None]:
+    """A source that is not right ends the command as other bad input does."""
+    from workbench.data.collected import SourceError
+
+    try:
+        yield
+    except SourceError as error:
+        raise InputError(f"{what}: {error}") from error
 
 
 if __name__ == "__main__":

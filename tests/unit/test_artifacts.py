@@ -9,7 +9,17 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from workbench.artifacts import HashCache, Stage, StageError, check_unaltered, origin, read_json, sha256, write_json
+from workbench.artifacts import (
+    HashCache,
+    Stage,
+    StageError,
+    check_unaltered,
+    locate,
+    origin,
+    read_json,
+    sha256,
+    write_json,
+)
 
 
 def finished(folder: Path, status: str = "ok", text: str = "one") -> Stage:
@@ -198,3 +208,30 @@ def test_by_hand_the_stage_marks_itself_ok(tmp_path: Path) -> None:
     status = read_json(stage.folder / "status.json")
     assert (status["status"], status["profile"]) == ("ok", "toy")
     assert status["ended"]
+
+
+def test_a_stage_reads_what_an_earlier_run_of_it_left(tmp_path):
+    outputs = tmp_path / "outputs"
+    finished(outputs / "first/01_a", text="old")
+    stage = Stage(outputs / "second/01_a", root=tmp_path)
+    stage.path("parameters.yaml").write_text("profile: shop", encoding="utf-8")
+    assert stage.earlier("", "data/x.txt") is None
+    assert stage.earlier("previous", "data/x.txt") is None
+    assert stage.earlier("first", "data/x.txt").read_text(encoding="utf-8") == "old"
+    (outputs / "latest-ok").mkdir()
+    (outputs / "latest-ok/shop").symlink_to("../first")
+    assert stage.earlier("previous", "data/x.txt").read_text(encoding="utf-8") == "old"
+    with pytest.raises(StageError, match=r"handed on no 'data/y\.txt'"):
+        stage.earlier("first", "data/y.txt")
+    with pytest.raises(StageError, match="has not run"):
+        stage.earlier("third", "data/x.txt")
+    stage.complete()
+    inputs = read_json(stage.folder / "manifest.json")["inputs"]
+    assert [entry["path"] for entry in inputs] == [str(outputs / "first/01_a/data/x.txt")]
+
+
+def test_places_start_from_the_project_unless_they_are_addresses(tmp_path):
+    assert locate("data/shop", tmp_path) == str(tmp_path / "data/shop")
+    assert locate("/srv/shop", tmp_path) == "/srv/shop"
+    assert locate("s3://bucket/shop", tmp_path) == "s3://bucket/shop"
+    assert locate("", tmp_path) == ""

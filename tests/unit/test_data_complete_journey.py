@@ -107,6 +107,16 @@ def test_part_of_the_promotions_can_be_read_and_nonsense_is_refused(raw):
         collect(raw, promoted_share=0.0)
 
 
+def test_two_threads_read_what_one_reads(raw):
+    found = sources.find("complete_journey", str(raw), {})
+    one, two = (found.collect(engine.connect("500MB", threads=n), found.files()).tables for n in (1, 2))
+    assert set(one) == set(two)
+    for name in one:
+        assert one[name].schema() == two[name].schema()
+        rows = [sorted(map(repr, tables[name].to_pyarrow().to_pylist())) for tables in (one, two)]
+        assert rows[0] == rows[1]
+
+
 def test_weeks_begin_on_monday_in_new_york_also_in_summer():
     weeks = source.weeks().set_index("week")
     assert weeks.loc[1, "begins"] == pd.Timestamp("2016-12-26 05:00", tz="UTC")

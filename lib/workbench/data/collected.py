@@ -11,6 +11,10 @@ Shape = Literal["behaviour", "promotions", "judged", "histories", "texts", "expe
 have seen which promotion; `judged` has graded search results; `histories` has items in order and the next one; `texts`
 have a label each; `experiments` are the counts of A/B tests, from which nothing is trained."""
 
+MAIN: dict[Shape, str] = {
+    "behaviour": "events", "promotions": "events", "judged": "judgments", "histories": "histories", "texts": "texts",
+    "experiments": "experiments",
+}  # fmt: skip
 REJECTED = ("table", "key", "reasons", "row")
 
 
@@ -36,3 +40,8 @@ class Collected:
     conversions: Sequence[tuple[str, str, str, str]] = ()
     rejected: Table | None = None
     notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def main(self) -> str:
+        """The table that the shape is about."""
+        return MAIN[self.shape]

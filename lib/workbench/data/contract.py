@@ -55,7 +55,7 @@ REQUIRED = {
     "histories": {"history_id", "item_ids", "next_item_id"},
     "texts": {"text_id", "text", "label"},
     "offers": {"offer_id", "item_id", "user_id"},
-    "pairs": set(COLUMNS["pairs"]),
+    "pairs": set(COLUMNS["pairs"]) - {"event_time"},  # a judgment has no moment
     "corpus": set(COLUMNS["corpus"]),
 }
 """Columns in which a null breaks the contract."""
@@ -66,9 +66,14 @@ class ContractError(ValueError):
 
 
 def schema(name: str) -> pa.DataFrameSchema:
-    """Pandera model of a canonical table; columns beyond the contract (a shop's own) are let through."""
+    """Pandera model of a canonical table; columns beyond the contract (a shop's own) are let through.
+
+    A list is checked for being there only: pandera's Ibis engine has no type for it.
+    """
     columns = {
-        column: pa.Column(DataType.from_string(kind), nullable=column not in REQUIRED[name])
+        column: pa.Column(
+            None if kind.startswith("array") else DataType.from_string(kind), nullable=column not in REQUIRED[name]
+        )
         for column, kind in COLUMNS[name].items()
     }
     return pa.DataFrameSchema(columns, name=name, strict=False)

