@@ -10,7 +10,9 @@ import pytest
 
 from workbench.display import cases as case_figures
 from workbench.display import evaluation as figures
+from workbench.display import governance as quality_figures
 from workbench.display.browser import browser, household_page
+from workbench.display.failing import failing_browser, failing_page
 from workbench.display.style import apply_style
 from workbench.evaluation.cases import Case
 
@@ -57,6 +59,51 @@ def test_the_browser_shows_the_household_that_is_chosen(case: Case) -> None:
     choice.value = "v"
     assert page.value != before
     assert page.value == household_page(case, "v")
+
+
+def failing(rule: str) -> dict[str, pd.DataFrame]:
+    rows = pd.DataFrame({"item_id": [HOSTILE] * 60, HOSTILE: [rule] * 60, "text": ["x" * 10**6] * 60})
+    return {"failing": rows, "repairs": rows.head(2), "quarantine": rows.head(0)}
+
+
+def test_failing_rows_are_escaped_and_cut() -> None:
+    page = failing_page(failing(HOSTILE))
+    assert "<img" not in page
+    assert page.count("<tr>") == 51 + 3
+    assert "(1,000,000 characters)" in page
+    assert len(page) < 100_000
+    assert "No row fails" in failing_page({})
+
+
+def test_the_browser_shows_the_rows_of_the_rule_that_is_chosen() -> None:
+    box = failing_browser(["first", HOSTILE], failing)
+    choice, page = box.children
+    assert page.value == failing_page(failing("first"))
+    choice.value = HOSTILE
+    assert page.value == failing_page(failing(HOSTILE))
+    assert "<img" not in page.value
+    assert "No rule" in failing_browser([], failing).value
+
+
+def test_figures_of_quality_show_what_fails_most() -> None:
+    apply_style()
+    days = pd.DataFrame({"day": pd.to_datetime(["2024-01-01", "2024-01-02", None] * 2), "rows": 10, "failing": 0})
+    days["rule"] = ["坏数据"] * 3 + ["never"] * 3
+    days.loc[0, "failing"] = 5
+    lines = quality_figures.quality_by_day(days).axes[0].lines
+    assert [(line.get_label(), list(line.get_ydata())) for line in lines] == [("坏数据", [0.5, 0.0])]
+    columns = pd.DataFrame({"table": "items", "column": ["a", "b"], "null_share": [0.5, 0], "failing_share": [0.1, 0]})
+    assert [t.get_text() for t in quality_figures.worst_columns(columns).axes[0].get_yticklabels()] == ["items.a"]
+    drift = pd.DataFrame({"table": "items", "column": ["a", "b"], "psi": [0.3, None], "jensen_shannon": [0.2, None]})
+    figure = quality_figures.drift_by_column(drift.assign(reading=["large", "absent"]))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0.300, JS 0.20"]
+    for empty in (
+        quality_figures.quality_by_day(days.head(0)),
+        quality_figures.worst_columns(columns.tail(1)),
+        quality_figures.drift_by_column(drift.tail(1).assign(reading="absent")),
+    ):
+        empty.canvas.draw()
+    plt.close("all")
 
 
 def results() -> pd.DataFrame:

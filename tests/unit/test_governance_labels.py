@@ -3,7 +3,7 @@ import pytest
 import small_shop
 
 from workbench.data import contract, engine
-from workbench.governance import aggregates, corpus, exposure, labels, text
+from workbench.governance import aggregates, corpus, exposure, labels, recipes, text
 
 SPLITS = {"train": (1, 8), "valid": (9, 10), "test": (11, 12)}
 TARGETS = {"train": 200, "valid": 60, "test": 60}
@@ -101,7 +101,7 @@ def test_origin_says_which_pairs_were_drawn_at_a_rate_below_one(shop, pairs):
 
 def test_balance_reports_both_rates(shop, pairs):
     con = shop[0]
-    balance = labels.balance(con.table("pairs"))
+    balance = recipes.balance(con.table("pairs"))
     train = pairs[pairs["split"] == "train"]
     assert balance.loc["train", "share"] == pytest.approx(train["label"].mean())
     natural = (train["label"] * train["weight"]).sum() / train["weight"].sum()
@@ -142,7 +142,7 @@ def test_aggregates_equal_pandas_at_each_cut(shop):
     for cut in (5, 9):
         seen = frame[frame["week"] <= cut].assign(unit=lambda t: t["value"] / t["quantity"])
         expected = seen.groupby("item_id").agg(
-            purchases=("event_id", "size"), households=("user_id", "nunique"), last_week=("week", "max"),
+            purchases=("event_id", "size"), users=("user_id", "nunique"), last_week=("week", "max"),
             value=("value", "sum"), price=("unit", "median"),
         )  # fmt: skip
         mine = found[found["until"] == cut].set_index("item_id").loc[expected.index, expected.columns]

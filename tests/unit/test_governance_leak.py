@@ -67,9 +67,9 @@ def test_the_same_change_before_the_cut_is_noticed(whole):
     """The comparison above can fail: without week 6, pairs, corpus and aggregates are others."""
     events = small_shop.events(last=LAST)
     other = made(events[events["week"] != 6], small_shop.promotions(last=LAST))
+    assert [name for name, before in whole.items() if not len(before)] == ["query"]  # a grocer's log has none
     for name, before in whole.items():
-        assert len(before) > 0
-        assert not before.equals(other[name]), name
+        assert not len(before) or not before.equals(other[name]), name
 
 
 def test_contexts_end_before_their_week(whole):

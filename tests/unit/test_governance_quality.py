@@ -1,10 +1,12 @@
+import ibis
+import numpy as np
 import pandas as pd
 import pytest
 import small_shop
 
 from workbench.artifacts import GateFailed
 from workbench.data import engine
-from workbench.governance import cleaning, quality
+from workbench.governance import cleaning, copies, failures, history, quality
 from workbench.governance.rules import grocery as rules
 
 
@@ -146,3 +148,186 @@ def test_senseless_rules_are_refused():
         quality.Rule("empty", "accuracy", "events")
     with pytest.raises(ValueError, match="a repair, and only a repair"):
         quality.Rule("no repair", "accuracy", "events", lambda t, _: t.value < 0, action="repair")
+    with pytest.raises(ValueError, match="a merge needs a key"):
+        quality.Rule("no key", "accuracy", "events", lambda t, _: t.value < 0, action="merge")
+    with pytest.raises(ValueError, match="copies with a survivor"):
+        quality.Rule("set aside", "accuracy", "items", survivors=lambda t, _: t, action="quarantine")
+    with pytest.raises(ValueError, match="needs the condition"):
+        quality.Rule("no condition", "accuracy", "items", key=("a",), action="repair", repair=lambda t, _: {})
+
+
+def test_a_rule_applies_where_what_it_needs_is_there(con):
+    events = con.create_table(
+        "some_events",
+        pd.DataFrame({"event_id": ["a"], "position": pd.array([None], "Int64"), "query": ["q"]}),
+        overwrite=True,
+    )
+    tables = {"events": events.mutate(nothing=ibis.null())}
+    needs = [("events.query",), ("events.position",), ("events.nothing", "items"), ("events.session_id",), ()]
+    rules = [quality.Rule(str(i), "accuracy", "events", key=("event_id",), needs=need) for i, need in enumerate(needs)]
+    rules.append(quality.Rule("5", "accuracy", "users", key=("user_id",)))
+    found, others = quality.applicable(rules, tables)
+    assert [rule.name for rule in found] == ["0", "4"]
+    assert others[["rule", "reason"]].values.tolist() == [
+        ["1", "no events.position"],
+        ["2", "no events.nothing and no items"],
+        ["3", "no events.session_id"],
+        ["5", "no users"],
+    ]
+
+
+def test_the_gate_holds_single_rules_too(result):
+    table = result[1]
+    quality.gate(table, {"rule: one event id twice": 1.0})
+    with pytest.raises(GateFailed, match=r"rule: household without demographics 0\.\d+ < 0\.99"):
+        quality.gate(table, {"rule: household without demographics": 0.99})
+    with pytest.raises(ValueError, match="did you mean 'rule: one event id twice'"):
+        quality.gate(table, {"rule: one event id twise": 0.99})
+    assert quality.by_rule(table)["after"].is_monotonic_increasing
+
+
+LOG = pd.DataFrame(
+    {
+        "event_id": ["a", "b", "b", "c", None],
+        "user_id": ["u", "u", "u", "v", None],
+        "value": [1.0, -1.0, -2.0, None, 5.0],
+        "timestamp": pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02", "2024-01-02", None], utc=True).as_unit(
+            "us"
+        ),
+    }
+)
+COPIES = {"key": ["c"], "survivor": ["a"]}
+LOG_RULES = (
+    quality.Rule("negative", "accuracy", "events", lambda t, _: t.value < 0, columns=("value",)),
+    quality.Rule("high", "accuracy", "events", lambda t, _: t.value > 2, columns=("value", "event_id")),
+    quality.Rule("busy", "usability", "events", lambda t, _: t.value.count().over(ibis.window(group_by="user_id")) > 2),
+    quality.Rule("twice", "uniqueness", "events", key=("event_id",)),
+    quality.Rule(
+        "copy", "uniqueness", "events", survivors=lambda t, _: ibis.memtable({"key": ["c"], "survivor": ["a"]})
+    ),
+    quality.Rule("lacking", "completeness", "events", add=lambda t, _: t.filter(t.value == 1), action="repair"),
+)
+
+
+@pytest.fixture(scope="module")
+def log(con):
+    return {"events": con.create_table("log_events", LOG)}
+
+
+def test_conditions_keys_copies_and_windows_are_counted(log):
+    measured = quality.measure(log, LOG_RULES).set_index("rule")["failing"]
+    assert measured.to_dict() == {"negative": 2, "high": 1, "busy": 3, "twice": 1, "copy": 1, "lacking": 1}
+
+
+def test_flags_name_each_failing_row_once(con, log):
+    found = failures.flags(con, log, LOG_RULES, {"events": "event_id"}).execute()
+    named = found.groupby("rule")["key"].agg(lambda keys: sorted(keys.fillna("(null)"))).to_dict()
+    assert named == {"negative": ["b", "b"], "high": ["(null)"], "busy": ["a", "b", "b"], "twice": ["b"], "copy": ["c"]}
+    assert set(found["table"]) == {"events"}
+
+
+def test_flags_and_cleaning_name_the_same_copies(con, log):
+    rule = quality.Rule("twice", "uniqueness", "events", key=("event_id",), action="quarantine")
+    cleaned = cleaning.clean(con, log, log, [rule], {"events": "event_id"}, quality.measure(log, [rule]))
+    flagged = failures.flags(con, log, [rule], {"events": "event_id"}).execute()["key"].tolist()
+    assert cleaned.quarantine.execute()["key"].tolist() == flagged == ["b"]
+
+
+def test_examples_are_the_first_failing_rows_and_what_became_of_them(con, log):
+    keys = {"events": "event_id"}
+    rules = [
+        quality.Rule("neg", "accuracy", "events", lambda t, _: t.value < 0, action="quarantine"),
+        quality.Rule("negative", "accuracy", "events", lambda t, _: t.value == -1, action="quarantine"),
+    ]
+    cleaned = cleaning.clean(con, log, log, rules, keys, quality.measure(log, rules))
+    found = failures.examples(con, log, rules[1], keys, vars(cleaned))
+    assert found["failing"]["value"].tolist() == [-1.0]
+    assert found["quarantine"]["reasons"].tolist() == ["neg; negative"]
+    assert "repairs" not in found
+    assert len(failures.examples(con, log, rules[0], keys, limit=1)["failing"]) == 1
+    twice = failures.examples(con, log, LOG_RULES[3], keys)["failing"]
+    assert twice["event_id"].tolist() == ["b", "b"]  # with the row that stays, to compare
+    assert len(failures.examples(con, log, LOG_RULES[5], keys)["failing"]) == 1
+
+
+def test_quality_by_day_counts_each_row_on_its_own_day(log):
+    days = history.by_day(log, LOG_RULES)
+    table = days.assign(day=days["day"].dt.strftime("%d").fillna("none")).pivot(
+        index="rule", columns="day", values="failing"
+    )
+    assert table.to_dict("index") == {
+        "negative": {"01": 1, "02": 1, "none": 0},
+        "high": {"01": 0, "02": 0, "none": 1},
+        "busy": {"01": 2, "02": 1, "none": 0},
+        "twice": {"01": 1, "02": 0, "none": 0},  # of the two b, the lesser value stays
+    }
+    assert days.groupby("rule")["rows"].sum().eq(len(LOG)).all()
+
+
+def test_the_worst_columns_come_first(log):
+    worst = history.worst_columns(log, LOG_RULES).set_index("column")
+    assert worst.index[0] == "value"
+    assert worst.loc["value", ["nulls", "failing", "distinct"]].tolist() == [1, 3, 4]
+    assert worst.loc["event_id", ["nulls", "failing"]].tolist() == [1, 1]
+    assert worst.loc["user_id", ["null_share", "failing_share"]].tolist() == [0.2, 0.0]
+
+
+KINDS = {
+    "narrow": {"a": "int64", "b": "int32", "c": "Int8"},
+    "wide": {"a": "uint64", "b": "str", "c": "int64"},
+    "text": {"a": "str", "b": "str", "c": "str"},
+}
+
+
+@pytest.mark.parametrize("spread", [1, 62, 63, 1000])
+@pytest.mark.parametrize("kinds", KINDS)
+def test_repeated_keys_are_those_of_a_plain_count(con, kinds, spread):
+    random = np.random.default_rng(spread)
+    frame = pd.DataFrame(random.integers(0, [spread, 5, 9], (400, 3)), columns=["a", "b", "c"])
+    ends = pd.DataFrame({"a": [0, spread - 1, 0], "b": 1, "c": 1})
+    frame = pd.concat([frame, ends], ignore_index=True) - (7 if kinds == "narrow" else 0)
+    frame = frame.astype(KINDS[kinds])
+    if kinds == "narrow":
+        frame.loc[::9, "c"] = None
+    key = ("a", "b", "c")
+    found = copies.repeated(con.create_table("keyed", frame, overwrite=True), key).execute()
+    counts = frame.dropna().value_counts().rename("rows")
+    expected = counts[counts > 1].reset_index().astype(object)
+    order = [*key, "rows"]
+    assert sorted(found[order].astype(object).values.tolist()) == sorted(expected[order].values.tolist())
+    assert len(expected) > 0
+
+
+def test_many_rows_of_one_key_do_not_pass_for_another(con):
+    frame = pd.DataFrame({"a": ["x"] * 2 + ["y"] * 2**12 + ["z"], "b": [0] * 2 + [61] * 2**12 + [1]})
+    found = copies.repeated(con.create_table("keyed", frame, overwrite=True), ("a", "b")).order_by("a").execute()
+    assert found.values.tolist() == [["x", 0, 2], ["y", 61, 2**12]]
+
+
+def test_an_empty_table_repeats_nothing(con):
+    table = ibis.memtable([], schema={"a": "int64", "b": "int64"})
+    assert len(copies.repeated(table, ("a", "b")).execute()) == 0
+
+
+def test_what_is_left_of_a_table_is_searched_among_known_keys(con):
+    frame = pd.DataFrame({"a": [1, 1, 2, 2, 3], "b": [1, 1, 2, 2, 3]})
+    table, repeats = con.create_table("keyed", frame, overwrite=True), copies.Repeats(con)
+    assert repeats.among(table, ("a", "b")) is None
+    assert sorted(repeats.find(table, ("a", "b")).execute()["a"]) == [1, 2]
+    left = table.filter(table.a > 1)
+    assert repeats.among(left, ("a", "b")) is None  # nothing is known of an expression until it is said
+    repeats.note(left, ("a", "b"), repeats.find(table, ("a", "b")).filter(lambda t: t.a == 2))
+    assert repeats.find(left, ("a", "b")).execute().values.tolist() == [[2, 2, 2]]
+    assert repeats.among(left, ("b", "a")) is None
+    names = list(repeats.scratch.names)
+    repeats.clear()
+    assert repeats.among(table, ("a", "b")) is None
+    assert not set(names) & set(con.list_tables())
+
+
+def test_a_rule_says_which_tables_it_reads():
+    tables = {name: ibis.memtable({"item_id": ["1"]}) for name in ("events", "items", "users")}
+    rule = quality.Rule("x", "accuracy", "events", lambda t, all_: t.item_id.isin(all_["items"].item_id))
+    assert rule.reads(tables["events"], tables) == {"events", "items"}
+    rule = quality.Rule("x", "accuracy", "events", lambda t, all_: t.item_id.isin(dict(all_)["users"].item_id))
+    assert rule.reads(tables["events"], tables) == {"events", "items", "users"}

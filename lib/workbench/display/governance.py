@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from workbench.display.style import MUTED
 
@@ -18,32 +19,37 @@ def quality_before_after(dimensions: pd.DataFrame) -> Figure:
     for row, after in zip(rows, dimensions["after"], strict=True):
         axes.annotate(f"{after:.1%}", (after, row), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set(yticks=rows, yticklabels=list(dimensions.index), xlabel="rows that pass, mean over rules")
-    axes.set(title="Quality before and after cleaning", xlim=(None, 1.08))
+    low = min(dimensions.min().min(), 0.999)  # the axis spans what there is to see, with room for the last label
+    axes.set(title="Quality before and after cleaning", xlim=(1 - 1.06 * (1 - low), 1 + 0.14 * (1 - low)))
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.legend(loc="lower left")
     return figure
 
 
-def failing_rules(quality: pd.DataFrame) -> Figure:
-    """Share of failing rows by rule, before and after cleaning, on a log scale, without rules that never failed."""
-    table = quality[(quality["failing_before"] > 0) | (quality["failing_after"] > 0)].sort_values("before")
+def failing_rules(quality: pd.DataFrame, most: int = 25) -> Figure:
+    """Share of failing rows by rule, before and after cleaning, on a log scale: the rules that fail most."""
+    failing = quality[(quality["failing_before"] > 0) | (quality["failing_after"] > 0)]
+    table = failing.assign(worst=failing[["before", "after"]].min(axis=1)).nsmallest(most, "worst")
     figure, axes = plt.subplots(figsize=(8, 0.32 * len(table) + 1.2))
     rows, floor = np.arange(len(table))[::-1], 1e-6
     axes.barh(rows + 0.2, (1 - table["before"]).clip(lower=floor), 0.38, label="before", color="C0", alpha=0.35)
     axes.barh(rows - 0.2, (1 - table["after"]).clip(lower=floor), 0.38, label="after", color="C0")
     axes.set(yticks=rows, yticklabels=table["rule"].tolist(), xscale="log", xlim=(floor, 1.3), xlabel="rows that fail")
-    axes.set_title("What fails")
+    axes.set_title(f"What fails: {len(table)} of {len(quality)} rules" if len(table) else "No rule fails")
+    axes.set_ylim(-0.8, max(len(table), 1) - 0.2)
     axes.legend(loc="lower right")
     return figure
 
 
-def purchases_by_channel(coverage: pd.DataFrame) -> Figure:
-    """Share of purchases by how they were promoted: columns channel, share."""
-    figure, axes = plt.subplots(figsize=(7, 2.4))
+def coverage(coverage: pd.DataFrame) -> Figure:
+    """How what was bought or shown came about: columns channel, share."""
+    figure, axes = plt.subplots(figsize=(7, 0.4 * len(coverage) + 1))
+    of = "purchases" if "purchases" in coverage and "impressions" not in coverage else "products shown"
     colours = [MUTED if name == "never promoted" else "C0" for name in coverage["channel"]]
     bars = axes.barh(coverage["channel"], coverage["share"], color=colours)
     axes.bar_label(bars, [f"{share:.1%}" for share in coverage["share"]], padding=3)
     axes.invert_yaxis()
-    axes.set(xlabel="share of purchases", title="How purchases were promoted", xlim=(0, coverage["share"].max() * 1.15))
+    axes.set(xlabel=f"share of {of}", title=f"Where {of} come from", xlim=(0, coverage["share"].max() * 1.15))
     return figure
 
 
@@ -60,15 +66,16 @@ def positive_share(balance: pd.DataFrame) -> Figure:
     return figure
 
 
-def weekly_purchases(weeks: pd.DataFrame, cuts: dict[str, int]) -> Figure:
-    """Purchases and households by week (columns week, purchases, households), with the timetable's cuts as lines."""
+def weekly_activity(weeks: pd.DataFrame, cuts: dict[str, int]) -> Figure:
+    """Purchases and users by week (columns week, purchases, users), with the timetable's cuts as lines."""
     figure, axes = plt.subplots(figsize=(9, 3.2))
+    weeks = weeks.sort_values("week")
     axes.plot(weeks["week"], weeks["purchases"], color="C0")
-    axes.set(xlabel="week", ylabel="purchases", ylim=(0, None), title="Purchases and active households by week")
+    axes.set(xlabel="week", ylabel="purchases", ylim=(0, None), title="Purchases and active users by week")
     other = axes.twinx()
-    other.plot(weeks["week"], weeks["households"], color="C1")
+    other.plot(weeks["week"], weeks["users"], color="C1")
     other.set(ylim=(0, None))
-    other.set_ylabel("households", color="C1")
+    other.set_ylabel("users", color="C1")
     other.grid(False)
     for week in sorted(set(cuts.values())):
         names = ", ".join(name for name, last in cuts.items() if last == week)
@@ -91,4 +98,55 @@ def popularity_curve(items: pd.DataFrame) -> Figure:
                   ha="right", fontsize=9)  # fmt: skip
     axes.set(xscale="log", ylim=(0, 1), xlabel="products, most bought first", ylabel="share of purchases")
     axes.set_title(f"{len(counts):,} products: a few sell, the tail is long")
+    return figure
+
+
+def quality_by_day(days: pd.DataFrame, most: int = 6) -> Figure:
+    """Share of failing rows by day, of the rules that fail most: columns day, rule, rows, failing."""
+    rows = days.drop_duplicates("day").dropna(subset="day").set_index("day")["rows"].sort_index()
+    reached = rows.cumsum() / max(rows.sum(), 1)
+    usual = set(
+        rows.index[(reached > 0.0005) & (reached.shift(fill_value=0) < 0.9995)]
+    )  # a wrong year is no day to show
+    sums = days.groupby("rule")["failing"].sum().sort_values(ascending=False)
+    shown = [rule for rule in sums.index[:most] if sums[rule] > 0]
+    figure, axes = plt.subplots(figsize=(9, 3.4))
+    for rule in shown:
+        part = days[(days["rule"] == rule) & days["day"].isin(usual)].sort_values("day")
+        axes.plot(part["day"], part["failing"] / part["rows"].clip(lower=1), label=rule, linewidth=1.2)
+    axes.set(ylabel="rows that fail", ylim=(0, None), title="What fails, by day")
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    if shown:
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    return figure
+
+
+def worst_columns(columns: pd.DataFrame, most: int = 15) -> Figure:
+    """The columns with most nulls and failing values: columns table, column, null_share, failing_share."""
+    table = columns[(columns["null_share"] > 0) | (columns["failing_share"] > 0)].head(most)
+    figure, axes = plt.subplots(figsize=(8, 0.36 * len(table) + 1.2))
+    rows = np.arange(len(table))[::-1]
+    axes.barh(rows + 0.2, table["null_share"], 0.38, label="null", color=MUTED)
+    axes.barh(rows - 0.2, table["failing_share"], 0.38, label="fails a rule", color="C1")
+    axes.set(yticks=rows, yticklabels=(table["table"] + "." + table["column"]).tolist(), xlim=(0, 1.02))
+    axes.set(xlabel="rows", title="The worst columns")
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.legend(loc="lower right")
+    return figure
+
+
+def drift_by_column(drift: pd.DataFrame, most: int = 20) -> Figure:
+    """Population stability index of each column against an earlier run, with the bounds of its usual reading."""
+    table = drift[drift["psi"].notna()].head(most)
+    figure, axes = plt.subplots(figsize=(8, 0.32 * len(table) + 1.2))
+    rows = np.arange(len(table))[::-1]
+    colours = {"stable": MUTED, "moderate": "C3", "large": "C1"}
+    bars = axes.barh(rows, table["psi"], 0.7, color=[colours[reading] for reading in table["reading"]])
+    texts = [f"{psi:.3f}, JS {js:.2f}" for psi, js in zip(table["psi"], table["jensen_shannon"], strict=True)]
+    axes.bar_label(bars, texts, padding=3, fontsize=8)
+    for bound in (0.1, 0.25):
+        axes.axvline(bound, color=MUTED, linestyle=":", linewidth=1)
+    axes.set(yticks=rows, yticklabels=(table["table"] + "." + table["column"]).tolist())
+    axes.set(xlabel="population stability index", xlim=(0, max(0.3, table["psi"].max() * 1.3 if len(table) else 0)))
+    axes.set_title("Drift against the earlier run")
     return figure

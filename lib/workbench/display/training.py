@@ -67,14 +67,14 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
 
 
 def reliability_figure(table: pd.DataFrame) -> Figure:
-    """Observed against predicted rate, a line a model, on log scales: bought products are rare."""
+    """Observed against predicted rate, a line a model, on log scales: positives are rare."""
     figure, axis = plt.subplots(figsize=(4.8, 4.2))
     seen = table[(table["predicted"] > 0) & (table["observed"] > 0)]
     sns.lineplot(seen, x="predicted", y="observed", hue="subject", marker="o", ax=axis)
     low, high = seen[["predicted", "observed"]].min().min(), seen[["predicted", "observed"]].max().max()
     axis.plot([low, high], [low, high], "--", color=MUTED, lw=1, zorder=0)
     axis.set(xscale="log", yscale="log", xlabel="predicted rate", ylabel="observed rate")
-    axis.set_title("Of pairs given p, what share was bought?")
+    axis.set_title("Of pairs given p, what share is positive?")
     axis.legend(title=None)
     return _done(figure)
 
@@ -107,12 +107,12 @@ def learned_finetuning(table: pd.DataFrame, report: pd.DataFrame, error: Mapping
     best = rows.loc[(first, "roc_auc")]
     lines = [
         f"- The fine-tuned {first} model reaches ROC-AUC {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}] "
-        f"and PR-AUC {rows.loc[(first, 'pr_auc'), 'value']:.3f} on the pairs of {best['n']:,.0f} test households."
+        f"and PR-AUC {rows.loc[(first, 'pr_auc'), 'value']:.3f} on the pairs of {best['n']:,.0f} test users."
     ]
     for subject in table["subject"].unique():
         if subject.startswith(f"{first} - "):
             lines.append(_difference(subject, rows.loc[subject]))
-    lines.append(_at_the_threshold(report[report["class"] == "bought"].set_index("metric")))
+    lines.append(_at_the_threshold(report[report["class"] == "positive"].set_index("metric")))
     lines.append(
         f"- Its calibrated probabilities are off by {error['value']:.4f} [{error['low']:.4f}, {error['high']:.4f}] on "
         "average (expected calibration error)."
@@ -125,9 +125,9 @@ def _at_the_threshold(bought: pd.DataFrame) -> str:
     predicted = int(bought["predicted"].iloc[0])
     few = f" **Too few to rely on**: only {predicted} test pairs lie above the threshold." if predicted < FEW else ""
     return (
-        f"- At the threshold chosen on valid, {words['precision']} of what it predicts is bought (precision), and it "
-        f"finds {words['recall']} of what is bought (recall), at the natural rate: {predicted:,} pairs predicted, "
-        f"{bought['support'].iloc[0]:,} bought.{few}"
+        f"- At the threshold chosen on valid, {words['precision']} of what it predicts is positive (precision), and it "
+        f"finds {words['recall']} of the positives (recall), at the natural rate: {predicted:,} pairs predicted, "
+        f"{bought['support'].iloc[0]:,} positive.{few}"
     )
 
 

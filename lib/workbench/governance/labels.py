@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 import ibis
-import pandas as pd
 from ibis import _
 from ibis.expr.types import Table
 
 from workbench.data import engine
-from workbench.data.contract import COLUMNS, SPLITS, conform
+from workbench.data.contract import COLUMNS, conform
 from workbench.governance.exposure import channel
+from workbench.governance.splits import by_week, fill
 
 MEMORY = 12  # weeks of purchases that a context looks back on
 LENGTH = 5  # kinds of product in a context, in pairs and in ranking alike: short texts train and score faster
@@ -71,13 +71,8 @@ def groups(exposed: Table, history: Table, splits: Mapping[str, tuple[int, int]]
     """
     known = exposed.semi_join(history, ["user_id", "week"])
     sizes = known.group_by("user_id", "week").agg(pairs=_.count())
-    inside = [(sizes.week.between(first, last), name) for name, (first, last) in splits.items()]
-    sizes = sizes.mutate(split=ibis.cases(*inside, else_=None)).filter(_.split.notnull())
-    order = engine.digest(sizes.user_id, sizes.week, salt="group")
-    line = ibis.cumulative_window(group_by="split", order_by=[order, sizes.user_id, sizes.week])
-    room = ibis.cases(*((sizes.split == name, target) for name, target in targets.items()), else_=0)
-    placed = sizes.mutate(running=sizes.pairs.sum().over(line), room=room)
-    return placed.filter(_.running <= _.room).select("user_id", "week", "split")
+    sizes = sizes.mutate(split=by_week(sizes.week, splits)).filter(_.split.notnull())
+    return fill(sizes, ["user_id", "week"], engine.digest(sizes.user_id, sizes.week, salt="group"), targets)
 
 
 def pairs(
@@ -128,15 +123,6 @@ def pairs(
         user_id=told.user_id,
         week=told.week,
     ).order_by("pair_id")
-
-
-def balance(pairs: Table) -> pd.DataFrame:
-    """Each split's groups, pairs, positives, share of positives, and their natural rate by the weights."""
-    table = pairs.group_by("split").agg(
-        groups=_.group_id.nunique(), users=_.user_id.nunique(), pairs=_.count(), positives=_.label.sum(),
-        share=_.label.mean(), natural_rate=(_.label * _.weight).sum() / _.weight.sum(),
-    )  # fmt: skip
-    return table.execute().set_index("split").reindex(list(SPLITS)).dropna(how="all")
 
 
 def events(purchases: Table, bought: Table, sampled: Table) -> Table:

@@ -5,10 +5,8 @@ A rule is a condition that marks failing rows. What happens to them is said by i
 `stop` ends the run.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
 from typing import Literal
 
 import ibis
@@ -16,13 +14,34 @@ import pandas as pd
 from ibis.expr.types import BooleanValue, Table, Value
 
 from workbench.artifacts import GateFailed
+from workbench.governance.copies import Repeats, repeated
+from workbench.spelling import nearest
 
 Dimension = Literal["accuracy", "completeness", "consistency", "usability", "uniqueness", "timeliness"]
 Action = Literal["warn", "repair", "quarantine", "merge", "stop"]
+Severity = Literal["low", "medium", "high"]
 Tables = Mapping[str, Table]
 DIMENSIONS: tuple[str, ...] = (
     "accuracy", "completeness", "consistency", "usability", "uniqueness", "timeliness",
 )  # fmt: skip
+RULE = "rule: "  # begins a threshold of the gate that is for one rule
+
+
+class _Watched(Mapping[str, Table]):
+    """Tables that remember which of them were asked for."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables, self.read = tables, set[str]()
+
+    def __getitem__(self, name: str) -> Table:
+        self.read.add(name)
+        return self.tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,10 @@ class Rule:
         severity: how much it hurts, for the reader of the report.
         repair: new values by column, for failing rows; gets what `failing` gets.
         add: rows that the table lacks (action `repair`); each counts as one failing row.
+        survivors: instead of a condition: gives the rows that are copies of another, such as near-duplicates, as a
+            table of two columns: `key`, the copy's key, and `survivor`, the key of the row that stays (action `merge`).
+        columns: the columns it judges; they carry the blame in the report of the worst columns.
+        needs: tables and columns ("items", "events.position") without which the rule has nothing to say.
 
     """
 
@@ -49,35 +72,64 @@ class Rule:
     failing: Callable[[Table, Tables], BooleanValue] | None = None
     key: tuple[str, ...] = ()
     action: Action = "warn"
-    severity: Literal["low", "medium", "high"] = "medium"
+    severity: Severity = "medium"
     repair: Callable[[Table, Tables], Mapping[str, Value]] | None = None
     add: Callable[[Table, Tables], Table] | None = None
+    survivors: Callable[[Table, Tables], Table] | None = None
+    columns: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.failing is not None) + bool(self.key) + (self.add is not None) != 1:
-            raise ValueError(f"rule '{self.name}' needs one of failing, key and add")
+        given = (self.failing is not None, bool(self.key), self.add is not None, self.survivors is not None)
+        if sum(given) != 1:
+            raise ValueError(f"rule '{self.name}' needs one of failing, key, add and survivors")
         if self.dimension not in DIMENSIONS:
             raise ValueError(f"rule '{self.name}': unknown dimension '{self.dimension}', not in {DIMENSIONS}")
         if (self.action == "repair") != (self.repair is not None or self.add is not None):
             raise ValueError(f"rule '{self.name}': a repair, and only a repair, says what it changes or adds")
+        if self.repair is not None and self.failing is None:
+            raise ValueError(f"rule '{self.name}': a repair of values needs the condition of failing rows")
+        if self.action == "merge" and not (self.key or self.survivors):
+            raise ValueError(f"rule '{self.name}': a merge needs a key that must not repeat, or survivors")
+        if self.survivors is not None and self.action not in ("warn", "merge", "stop"):
+            raise ValueError(f"rule '{self.name}': copies with a survivor are merged, counted or stop the run")
 
     def condition(self, table: Table, tables: Tables) -> BooleanValue:
         """Whether a row fails; a null condition counts as passed."""
         assert self.failing is not None
         return self.failing(table, tables).fill_null(False)
 
+    def reads(self, table: Table, tables: Tables) -> set[str]:
+        """Names of the tables that the condition reads, its own among them."""
+        watched = _Watched(tables)
+        self.condition(table, watched)
+        return {self.table, *watched.read}
 
-def measure(tables: Tables, rules: Iterable[Rule]) -> pd.DataFrame:
-    """Count the failing rows of each rule: dimension, rule, table, action, severity, rows, failing."""
+
+def measure(tables: Tables, rules: Iterable[Rule], repeats: Repeats | None = None) -> pd.DataFrame:
+    """Count the failing rows of each rule: dimension, rule, table, action, severity, rows, failing.
+
+    All conditions of a table are counted in one pass; keys, missing rows and copies cost a query each.
+
+    Args:
+        tables: the tables as rules see them.
+        rules: the rules to count.
+        repeats: remembers the keys that are found to repeat, for cleaning. Given to `cleaning.clean` and to the
+            measurement after it as well, it lets them look for repeated keys only among those that repeated before,
+            wherever cleaning took rows away from a table, added none and changed none of its keys.
+
+    """
     rules = list(rules)
     found = []
     for name in dict.fromkeys(rule.table for rule in rules):
         mine, table = [rule for rule in rules if rule.table == name], tables[name]
-        counts = {f"r{i}": rule.condition(table, tables).sum() for i, rule in enumerate(mine) if rule.failing}
-        row = table.aggregate(rows=table.count(), **counts).execute().iloc[0].fillna(0)
+        flags = {f"r{i}": rule.condition(table, tables) for i, rule in enumerate(mine) if rule.failing}
+        judged = table.select(one=ibis.literal(1), **flags)  # an engine sums no window function, but a column of them
+        row = judged.aggregate(rows=judged.count(), **{flag: judged[flag].sum() for flag in flags})
+        counts = row.execute().iloc[0].fillna(0)
         for i, rule in enumerate(mine):
-            failing = int(row[f"r{i}"]) if rule.failing else _count(rule, table, tables)
-            found.append([rule.dimension, rule.name, name, rule.action, rule.severity, int(row["rows"]), failing])
+            failing = int(counts[f"r{i}"]) if rule.failing else _count(rule, table, tables, repeats)
+            found.append([rule.dimension, rule.name, name, rule.action, rule.severity, int(counts["rows"]), failing])
     return pd.DataFrame(found, columns=["dimension", "rule", "table", "action", "severity", "rows", "failing"])
 
 
@@ -95,35 +147,77 @@ def by_dimension(quality: pd.DataFrame) -> pd.DataFrame:
     return scores.reindex([name for name in DIMENSIONS if name in scores.index])
 
 
+def by_rule(quality: pd.DataFrame) -> pd.DataFrame:
+    """Quality of each rule, the worst after cleaning first; rules that never failed last."""
+    columns = ["rule", "table", "dimension", "action", "severity", "failing_before", "failing_after", "before", "after"]
+    return quality[columns].sort_values(["after", "before", "rule"], ignore_index=True)
+
+
 def gate(quality: pd.DataFrame, min_quality: Mapping[str, float]) -> None:
     """Stop the run where the quality after cleaning is below what the parameters ask.
 
+    Args:
+        quality: as `compare` returns it.
+        min_quality: least share of passing rows, by dimension ("accuracy") or by rule ("rule: one event id twice").
+
     Raises:
-        GateFailed: a dimension is below its threshold, or a rule with the action `stop` has failing rows.
-        ValueError: a threshold names no known dimension.
+        GateFailed: a dimension or rule is below its threshold, or a rule with the action `stop` has failing rows.
+        ValueError: a threshold names no known dimension, and no rule that was measured.
 
     """
-    if unknown := set(min_quality) - set(DIMENSIONS):
-        raise ValueError(f"min_quality names {sorted(unknown)}; the dimensions are {', '.join(DIMENSIONS)}")
-    after = by_dimension(quality)["after"]
-    low = [
-        f"{name} {after[name]:.4f} < {bar}" for name, bar in min_quality.items() if name in after and after[name] < bar
-    ]
+    after = by_dimension(quality)["after"].to_dict()
+    rules = {f"{RULE}{rule}": share for rule, share in quality.groupby("rule")["after"].min().items()}
+    if unknown := sorted(set(min_quality) - set(DIMENSIONS) - set(rules)):
+        raise ValueError(
+            f"min_quality names {unknown}{nearest(unknown[0], [*DIMENSIONS, *rules])}: write one of "
+            f"{', '.join(DIMENSIONS)}, or '{RULE}<name>' for a rule that these tables are measured by"
+        )
+    shares = after | rules
+    low = [f"{name} {shares[name]:.4f} < {bar}" for name, bar in min_quality.items() if shares.get(name, 1) < bar]
     stops = quality[(quality["action"] == "stop") & (quality["failing_after"] > 0)]
     low += [f"rule '{row.rule}' fails on {row.failing_after} rows" for row in stops.itertuples()]
     if low:
         raise GateFailed(f"data quality misses the gate: {'; '.join(low)}; see the rules above, then correct the data")
 
 
-def _count(rule: Rule, table: Table, tables: Tables) -> int:
+def applicable(rules: Iterable[Rule], tables: Tables) -> tuple[list[Rule], pd.DataFrame]:
+    """The rules that these tables can be measured by, and the others with the reason: rule, table, reason.
+
+    A rule does not apply where its table, or what it `needs`, is absent or holds nothing but nulls.
+    """
+    rules = list(rules)
+    empty = _empty({need for rule in rules for need in rule.needs if "." in need}, tables)
+    found, others = [], []
+    for rule in rules:
+        needs = dict.fromkeys([rule.table, *rule.needs])
+        lacking = [need for need in needs if (need in empty if "." in need else need not in tables)]
+        if lacking:
+            others.append([rule.name, rule.table, f"no {' and no '.join(lacking)}"])
+        else:
+            found.append(rule)
+    return found, pd.DataFrame(others, columns=["rule", "table", "reason"])
+
+
+def _empty(needs: set[str], tables: Tables) -> set[str]:
+    """Which of these columns ("events.position") are absent, or null in every row; one pass a table."""
+    wanted: dict[str, list[str]] = {}
+    empty = set()
+    for need in sorted(needs):
+        name, column = need.split(".", 1)
+        if name not in tables or column not in tables[name].columns or tables[name][column].type().is_null():
+            empty.add(need)
+        else:
+            wanted.setdefault(name, []).append(column)
+    for name, columns in wanted.items():
+        counts = tables[name].aggregate(**{column: tables[name][column].count() for column in columns}).execute()
+        empty |= {f"{name}.{column}" for column in columns if not counts[column].iloc[0]}
+    return empty
+
+
+def _count(rule: Rule, table: Table, tables: Tables, repeats: Repeats | None) -> int:
     if rule.add is not None:
         return int(rule.add(table, tables).count().execute())
-    keyed = table.select(*rule.key).drop_null()
-    return int(keyed.count().execute()) - int(keyed.distinct().count().execute())
-
-
-def later_copies(table: Table, key: tuple[str, ...]) -> BooleanValue:
-    """Whether a row repeats the key of another that sorts before it (by its other columns)."""
-    others = [table[column] for column in table.columns if column not in key]
-    keyed = reduce(and_, (table[column].notnull() for column in key))
-    return keyed & (ibis.row_number().over(ibis.window(group_by=list(key), order_by=others)) > 0)
+    if rule.survivors is not None:
+        return int(rule.survivors(table, tables).count().execute())
+    copies = repeats.find(table, rule.key) if repeats else repeated(table, rule.key)
+    return int(copies.agg(n=(copies.rows - 1).sum().fill_null(0)).execute()["n"].iloc[0])

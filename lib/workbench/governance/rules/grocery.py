@@ -1,12 +1,15 @@
 """The rules that this workbench holds a grocery shop's tables to, and the tables as these rules see them."""
 
+import os
+
 import ibis
 from ibis import _
-from ibis.expr.types import FloatingValue, Table
+from ibis.expr.types import BooleanValue, FloatingValue, Table
 
 from workbench.data import engine
 from workbench.governance.quality import Rule, Tables
 
+KEPT = os.environ.get("KEPT")
 GALLON = 1000  # the tills count fuel in thousandths of a gallon
 FUEL_PRICE = 0.1  # USD; no gallon is that cheap, a thousandth of one always is
 OUTLIER = 6.0  # robust standard deviations of the log unit price within a category
@@ -14,6 +17,10 @@ SPREAD_FLOOR = 0.1  # categories with one price would make every other price an 
 SIZE = r"^[0-9]*\.?[0-9]+ [A-Z]+$"
 UNTIDY = r"  |\*|^ | $"
 CATCH_ALL = r"^(MISC|OTHER|UNKNOWN|NO )"
+MIN_QUALITY = {
+    "accuracy": 0.99, "completeness": 0.75, "consistency": 0.99, "usability": 0.95, "uniqueness": 0.85,
+    "timeliness": 0.95,
+}  # fmt: skip
 CLEANING_ORDER = {"events": "event_id", "items": "item_id", "users": "user_id", "promotions": "item_id"}
 
 
@@ -21,28 +28,34 @@ def seen(con: ibis.BaseBackend, tables: Tables, name: str = "collected") -> dict
     """The tables as the rules see them: each event with its product's category, usual price and week's bounds.
 
     Args:
-        con: the engine, which keeps what several rules read.
+        con: the engine, which keeps what is looked up for each event; it is joined where a rule reads it, for a copy of
+            all events costs more than several such joins.
         tables: items, events, users, promotions, offers and calendar.
         name: a word of its own for each call.
 
     """
-    items = tables["items"].select("item_id", "product_category", "product_type")
-    events = tables["events"].left_join(items, "item_id")
-    events = events.mutate(known=events.item_id_right.notnull()).drop("item_id_right")
-    sold = events.mutate(price=log_price(events)).filter(_.price.notnull())
+    kinds = engine.keep(con, f"{name}_seen_kinds", _kinds(con, tables, name))
+    stores = tables["promotions"].select("store_id").distinct()
+    stores = stores.select(store_id=stores.store_id.cast("string"), covered=True)
+    covered = engine.keep(con, f"{name}_seen_stores", stores)
+    events = tables["events"].left_join(kinds, "item_id").drop("item_id_right")
+    events = events.mutate(known=events.known.notnull())
+    events = events.left_join(tables["calendar"], "week").drop("week_right")
+    events = events.left_join(covered, "store_id").drop("store_id_right")
+    end = tables["calendar"].ends.max().as_scalar()
+    return {**tables, "events": events, "offers": tables["offers"].mutate(log_ends=end)}
+
+
+def _kinds(con: ibis.BaseBackend, tables: Tables, name: str) -> Table:
+    """Category and type of each product, and its category's usual price and how far prices spread around it."""
+    items, events = tables["items"].select("item_id", "product_category", "product_type"), tables["events"]
+    priced = events.select("item_id", price=log_price(events)).filter(_.price.notnull())
+    sold = engine.keep(con, f"{name}_seen_sold", priced.join(items, "item_id").select("product_category", "price"))
     middle = sold.group_by("product_category").agg(usual=_.price.median())
     off = sold.join(middle, "product_category").mutate(off=(_.price - _.usual).abs())
     spread = off.group_by("product_category").agg(usual=_.usual.max(), spread=1.4826 * _.off.median())
     prices = engine.keep(con, f"{name}_seen_prices", spread)
-    events = events.left_join(prices, "product_category").drop("product_category_right")
-    events = events.left_join(tables["calendar"], "week").drop("week_right")
-    covered = tables["promotions"].select(store_id=_.store_id.cast("string")).distinct()
-    events = events.left_join(covered.mutate(covered=True), "store_id").drop("store_id_right")
-    known = tables["items"].select(item_key=_.item_id.cast(tables["promotions"].item_id.type()))
-    promoted = tables["promotions"].left_join(known, tables["promotions"].item_id == known.item_key)
-    end = tables["calendar"].ends.max().as_scalar()
-    events = engine.keep(con, f"{name}_seen_events", events)
-    return {**tables, "events": events, "promotions": promoted, "offers": tables["offers"].mutate(log_ends=end)}
+    return items.left_join(prices, "product_category").drop("product_category_right").mutate(known=True)
 
 
 def log_price(events: Table) -> FloatingValue:
@@ -54,6 +67,12 @@ def log_price(events: Table) -> FloatingValue:
 def _purchased_unknown(items: Table, tables: Tables) -> Table:
     """A bare product for each id that clean purchases name and the product table lacks."""
     return tables["events"].select("item_id").distinct().anti_join(items, "item_id")
+
+
+def _promotes_unknown(promotions: Table, tables: Tables) -> BooleanValue:
+    """Whether the product table lacks the product; ids are compared in the type that promotions have them in."""
+    known = tables["items"].item_id.cast(promotions.item_id.type())
+    return ~promotions.item_id.isin(known).fill_null(False)
 
 
 RULES: tuple[Rule, ...] = (
@@ -100,7 +119,7 @@ RULES: tuple[Rule, ...] = (
          lambda t, _: t.age.notnull() & (t.home_ownership.isnull() | t.marital_status.isnull()), severity="low"),
     Rule("promotion neither displayed nor mailed", "accuracy", "promotions",
          lambda t, _: ~t.display & ~t.mailer, action="quarantine"),
-    Rule("promotion of an unknown product", "consistency", "promotions", lambda t, _: t.item_key.isnull()),
+    Rule("promotion of an unknown product", "consistency", "promotions", _promotes_unknown),
     Rule("one product, store and week twice", "uniqueness", "promotions",
          key=("item_id", "store_id", "week"), action="merge"),
     Rule("offer outlives the log", "timeliness", "offers", lambda t, _: t.valid_to > t.log_ends, severity="low"),

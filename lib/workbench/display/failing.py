@@ -1,0 +1,49 @@
+"""Rows that fail a quality rule, and what became of them: as tables for the report, and as a widget for JupyterLab."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import ipywidgets as widgets
+import pandas as pd
+
+from workbench.display.browser import html_table
+
+SHOWN = 50
+LONGEST = 200  # characters of a value; a cell may hold megabytes
+CAPTIONS = {"failing": "fail the rule", "repairs": "repaired", "quarantine": "in quarantine", "merges": "merged"}
+
+
+def failing_page(found: Mapping[str, pd.DataFrame], limit: int = SHOWN) -> str:
+    """The first rows of each kind as HTML tables, escaped and cut to a readable length.
+
+    Args:
+        found: frames by kind: failing, repairs, quarantine, merges.
+        limit: rows of each.
+
+    """
+    parts = [
+        html_table(frame.head(limit).map(_short), f"{CAPTIONS.get(kind, kind)}: first {min(len(frame), limit)}")
+        for kind, frame in found.items()
+        if len(frame)
+    ]
+    return "<br>".join(parts) or "<p>No row fails this rule.</p>"
+
+
+def failing_browser(rules: Sequence[str], find: Callable[[str], Mapping[str, pd.DataFrame]]) -> widgets.Widget:
+    """Choose a rule and read the rows that fail it.
+
+    Args:
+        rules: names of the rules to choose from.
+        find: name → frames by kind, as `failing_page` reads them; called when the rule is chosen.
+
+    """
+    if not rules:
+        return widgets.HTML("<p>No rule to choose from.</p>")
+    choice = widgets.Dropdown(options=list(rules), description="rule", layout=widgets.Layout(width="max-content"))
+    page = widgets.HTML(failing_page(find(rules[0])))
+    choice.observe(lambda change: setattr(page, "value", failing_page(find(change["new"]))), "value")
+    return widgets.VBox([choice, page])
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"

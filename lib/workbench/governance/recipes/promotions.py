@@ -1,0 +1,88 @@
+"""Purchases and promotion records: who could have seen what is worked out, never computed in full."""
+
+from functools import cached_property
+from types import MappingProxyType
+
+from ibis.expr.types import Table
+
+from workbench.data import engine
+from workbench.data.timetable import Timetable
+from workbench.governance import aggregates, corpus, labels, text
+from workbench.governance import exposure as promoted
+from workbench.governance.recipes.base import Exposed, Recipe
+
+
+class PromotionsRecipe(Recipe):
+    """One group is one household in one week; its pairs are the products that promotions exposed it to."""
+
+    group = "household and week"
+    omitted = MappingProxyType({"positions": "a leaflet or a shelf has no ranks"})
+
+    @cached_property
+    def timetable(self) -> Timetable:
+        """The cuts in the shop's own weeks."""
+        return self._cuts(int(self.tables["calendar"].week.max().execute()))
+
+    def exposure(self) -> Exposed:
+        """Every exposed purchase, a sample of what was exposed and not bought, and the size of the view behind it."""
+        size, rate, estimate = self._size, promoted.positive_rate(self._bought, self._sampled), self._estimate
+        events = labels.events(self.tables["events"], self._bought, self._sampled)
+        events = engine.keep(self.con, "all_events", events)
+        coverage = promoted.coverage(events)
+        never = coverage.set_index("channel")["share"].get("never promoted", 0.0)
+        findings = (
+            f"Visits joined with all promotions of their store and week would be {size.joined:,} rows; the view of "
+            f"what reached a household has {size.rows:,}, by display {size.display:,} and by mailer {size.mailer:,}. "
+            "Neither was computed.",
+            f"Its size as the sample estimates it is {estimate:,.0f} ({estimate / size.rows - 1:+.2%} off the count).",
+            f"One exposed product in {1 / rate:,.0f} is bought that week.",
+            f"{never:.1%} of the purchases were never promoted: promotions alone cannot explain them.",
+        )
+        facts = {**vars(size), "positive_rate": rate, "estimated_rows": estimate, "never_promoted": never}
+        return Exposed(events.order_by("user_id", "timestamp", "event_id"), coverage, facts, findings)
+
+    def pairs(self) -> Table:
+        """All exposed purchases of the household-weeks drawn, and their sampled non-purchases."""
+        exposed = labels.exposures(self._bought, self._sampled)
+        windows, targets = self.timetable.splits(), self.wishes.pair_targets
+        return labels.pairs(self.con, self.tables["events"], self.items, exposed, windows, targets)
+
+    def corpus(self) -> Table:
+        """Products and baskets in words: train what was sold until the text model's cut, valid what came after it."""
+        last, docs = (self.timetable.text_train, self.timetable.text_valid), self.wishes.corpus_docs
+        return corpus.corpus(self.items, self.tables["events"], *last, docs["train"], docs["valid"])
+
+    def aggregates(self) -> dict[str, Table]:
+        """Sums of purchases, as of the weeks that the rankers are fitted until."""
+        cuts = (self.timetable.fusion_fit, self.timetable.test_fit)
+        return aggregates.aggregates(self.tables["events"], self.items, cuts)
+
+    def _described(self) -> Table:
+        return text.finish(self.tables["items"])
+
+    @cached_property
+    def _places(self) -> Table:
+        return engine.keep(self.con, "places", promoted.places(self.tables["events"], self.tables["promotions"]))
+
+    @cached_property
+    def _reach(self) -> Table:
+        return engine.keep(self.con, "reach", promoted.reach(self._places, self.tables["promotions"]))
+
+    @cached_property
+    def _size(self) -> promoted.Size:
+        return promoted.size(self._reach)
+
+    @cached_property
+    def _bought(self) -> Table:
+        found = promoted.bought(self.tables["events"], self._places, self.tables["promotions"])
+        return engine.keep(self.con, "bought", found)
+
+    @cached_property
+    def _sampled(self) -> Table:
+        events, promotions, wishes = self.tables["events"], self.tables["promotions"], self.wishes
+        drawn = promoted.sample(events, self._places, promotions, self._reach, wishes.negatives, salt=str(wishes.seed))
+        return engine.keep(self.con, "sampled", drawn)
+
+    @property
+    def _estimate(self) -> float:
+        return promoted.estimated_rows(self._bought, self._sampled)

@@ -1,0 +1,153 @@
+"""Apply repairing rules to one table, in order, and record each value that changed and each row that was added."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import or_
+
+import ibis
+from ibis.expr import operations as ops
+from ibis.expr.types import Table, Value
+
+from workbench.governance import record
+from workbench.governance.copies import COPY, KEY, numbered
+from workbench.governance.folding import fold
+from workbench.governance.quality import Rule, Tables
+from workbench.governance.scratch import Scratch
+from workbench.spelling import nearest
+
+BAD, NEW = "_bad", "_new_"
+
+
+def repair(
+    scratch: Scratch,
+    table: Table,
+    rules: list[Rule],
+    tables: Tables,
+    key: str,
+    columns: list[str],
+    step: int,
+    among: Table | None = None,
+) -> tuple[Table, list[Table]]:
+    """Repair a table, rule by rule: a repaired value is what the next rule sees.
+
+    Args:
+        scratch: keeps the record, and the few rows that a rule touches.
+        table: the table as rules see it, perhaps numbered already.
+        rules: rules of the action `repair`; the first has the number `step`, the next the number after it.
+        tables: all tables by name.
+        key: the key column.
+        columns: the columns as collected; changes of others are not recorded.
+        step: number of the first rule in the record.
+        among: keys of which it is known that no others repeat (`copies.Repeats`).
+
+    Returns:
+        The table with two more columns (`copies.numbered`), and a record for each rule and column that it changes.
+
+    """
+    table = table if COPY in table.columns else numbered(scratch, table, key, columns, among)
+    logs: list[Table] = []
+    for group in _groups(rules, table, tables):
+        if group[0].add is not None:
+            table, log = _add(scratch, table, group[0], tables, key, columns, step)
+        elif _looks_around(group[0], table, tables):
+            table, log = _change(scratch, table, group[0], tables, columns, step)
+        else:
+            table, log = _touch(scratch, table, group, tables, columns, step)
+        step, logs = step + len(group), [*logs, *log]
+    return table, logs
+
+
+def changed_columns(rules: list[Rule], table: Table, tables: Tables) -> set[str]:
+    """The columns whose values these rules may change; all where one of them adds rows."""
+    if any(rule.add is not None for rule in rules):
+        return set(table.columns)
+    return {column for rule in rules for column in _values(rule, table, tables)}
+
+
+def _groups(rules: list[Rule], table: Table, tables: Tables) -> Iterator[list[Rule]]:
+    """Neighbouring rules that judge each row by itself go together; any other stands alone."""
+    for alone, neighbours in groupby(rules, lambda rule: rule.add is not None or _looks_around(rule, table, tables)):
+        group = list(neighbours)
+        yield from ([rule] for rule in group) if alone else (group,)
+
+
+def _looks_around(rule: Rule, table: Table, tables: Tables) -> bool:
+    """Whether a rule reads other rows of the table: by a window function, an aggregate, or a query over the table."""
+    for value in (rule.condition(table, tables), *_values(rule, table, tables).values()):
+        node = value.op()
+        if node.find((ops.WindowFunction, ops.Reduction), filter=ops.Value):
+            return True
+        inner = node.find(ops.Subquery, filter=ops.Value)
+        if any(table.op() in query.rel.find(type(table.op())) for query in inner):
+            return True
+    return False
+
+
+def _values(rule: Rule, table: Table, tables: Tables) -> dict[str, Value]:
+    """New values by column, in the type of the column."""
+    assert rule.repair is not None
+    values = rule.repair(table, tables)
+    for column in values:
+        if column not in table.columns:
+            raise ValueError(
+                f"rule '{rule.name}' repairs a column '{column}' that table '{rule.table}' lacks"
+                f"{nearest(column, table.columns)}"
+            )
+    return {column: _typed(value, table[column]) for column, value in values.items()}
+
+
+def _typed(value: Value, column: Value) -> Value:
+    return (value if isinstance(value, Value) else ibis.literal(value)).cast(column.type())
+
+
+def _touch(
+    scratch: Scratch, table: Table, rules: list[Rule], tables: Tables, columns: list[str], step: int
+) -> tuple[Table, list[Table]]:
+    """Take aside the rows that any of the rules fails, and repair these alone, which are few.
+
+    A row that every rule passes is changed by none of them, so one pass over the table finds all that matter.
+    """
+    bad = fold(or_, (rule.condition(table, tables) for rule in rules))
+    touched = scratch.keep("touched", table.filter(bad))
+    if not scratch.count(touched):
+        return table, []
+    untouched, logs = table.filter(~bad), []
+    for i, rule in enumerate(rules):
+        touched, log = _change(scratch, touched, rule, tables, columns, step + i)
+        logs += log
+    return untouched.union(touched), logs
+
+
+def _change(
+    scratch: Scratch, table: Table, rule: Rule, tables: Tables, columns: list[str], step: int
+) -> tuple[Table, list[Table]]:
+    """Change values of failing rows, and record those that are others than before."""
+    bad, values = rule.condition(table, tables), _values(rule, table, tables)
+    if not scratch.count(table.filter(bad)):
+        return table, []
+    new = {f"{NEW}{column}": bad.ifelse(value, ibis.null(value.type())) for column, value in values.items()}
+    judged = scratch.keep("judged", table.mutate(**{BAD: bad}, **new))
+    logs = []
+    for column in values:
+        changed = judged.filter(judged[BAD], ~judged[column].identical_to(judged[f"{NEW}{column}"]))
+        if column in columns:
+            log = record.repairs(
+                rule.name, rule.table, changed, column, changed[column], changed[f"{NEW}{column}"], step
+            )
+            logs.append(scratch.keep("log", log))
+    repaired = {column: judged[BAD].ifelse(judged[f"{NEW}{column}"], judged[column]) for column in values}
+    return judged.mutate(**repaired).select(*table.columns), logs
+
+
+def _add(
+    scratch: Scratch, table: Table, rule: Rule, tables: Tables, key: str, columns: list[str], step: int
+) -> tuple[Table, list[Table]]:
+    """Add the rows that the table lacks, and record each."""
+    assert rule.add is not None
+    rows, kinds = rule.add(table, tables), table.schema()
+    own = {KEY: rows[key].cast("string").fill_null(""), COPY: ibis.literal(0, "int64")}
+    missing = {name: ibis.null(kind) for name, kind in kinds.items() if name not in (*rows.columns, *own)}
+    rows = scratch.keep("added", rows.mutate(**own, **missing).select(*table.columns).cast(kinds))
+    whole = record.as_json(rows, columns)
+    log = record.repairs(rule.name, rule.table, rows, record.ROW, ibis.null("string"), whole, step)
+    return table.union(rows), [scratch.keep("log", log)]

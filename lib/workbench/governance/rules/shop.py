@@ -1,0 +1,44 @@
+"""The rules that any shop's tables are held to, and the tables as these rules see them."""
+
+from datetime import UTC, datetime
+
+import ibis
+from ibis.expr.types import Table, Value
+
+from workbench.data import contract
+from workbench.governance.quality import Rule, Tables
+from workbench.governance.rules import events, items, log, people, texts
+
+CLEANING_ORDER = {
+    "items": "item_id", "users": "user_id", "events": "event_id", "judgments": "item_id", "histories": "history_id",
+    "texts": "text_id",
+}  # fmt: skip
+MIN_QUALITY = {
+    "accuracy": 0.99, "completeness": 0.95, "consistency": 0.99, "usability": 0.95, "uniqueness": 0.95,
+    "timeliness": 0.99,
+}  # fmt: skip
+RULES: tuple[Rule, ...] = (*items.RULES, *people.RULES, *events.RULES, *texts.RULES)
+
+
+def seen(
+    con: ibis.BaseBackend, tables: Tables, name: str = "collected", collected_at: datetime | None = None
+) -> dict[str, Table]:
+    """The tables as the rules see them: the same rows, with what the rest of the data says about each.
+
+    Args:
+        con: the engine, which keeps what several rules read.
+        tables: any of the contract's; what is absent is not needed.
+        name: a word of its own for each call.
+        collected_at: when the log was collected; where not given, its main period ends it (`log.period`).
+
+    """
+    found = dict(tables)
+    ends: Value = ibis.literal(collected_at or datetime.now(UTC)).cast(contract.UTC)
+    if "events" in tables:
+        made, ends = log.seen(con, tables, name, collected_at)
+        found |= made
+    if "items" in tables:
+        found |= items.seen(con, {**found, **tables}, name, ends)
+    if "users" in tables:
+        found |= people.seen(con, found, name, ends)
+    return found | texts.seen(con, tables, name, ends)

@@ -1,0 +1,174 @@
+"""Rules that a shop writes itself: as data with SQL conditions, or as a Python module."""
+
+import ibis
+import pandas as pd
+import pytest
+
+from workbench.data import engine
+from workbench.governance import cleaning, quality
+from workbench.governance.declared import RuleError, declare, load_module
+from workbench.governance.replay import replay
+
+B2B = [
+    {
+        "name": "less than the minimum order", "dimension": "accuracy", "table": "events", "severity": "high",
+        "failing": "event_type = 'purchase' AND quantity < minimum_quantity", "action": "quarantine",
+        "needs": ["events.minimum_quantity"],
+    },
+    {
+        "name": "cases counted as pieces", "dimension": "consistency", "table": "events",
+        "failing": "lower(unit) = 'case' AND pack > 1",
+        "repair": {"quantity": "quantity * pack", "unit": "'piece'"},
+    },
+    {"name": "no cost centre", "dimension": "completeness", "table": "events", "failing": "coalesce(text, '') = ''"},
+]  # fmt: skip
+FRESH = [
+    {
+        "name": "sold after its expiry", "dimension": "timeliness", "table": "events",
+        "failing": "timestamp > expires + INTERVAL 1 DAY", "action": "quarantine",
+    },
+    {
+        "name": "weight in grams", "dimension": "consistency", "table": "events",
+        "failing": "regexp_matches(unit, '^g(rams?)?$')", "repair": {"quantity": "quantity / 1000", "unit": "'kg'"},
+    },
+    {"name": "one receipt line twice", "dimension": "uniqueness", "table": "events", "key": ["text", "item_id"]},
+]  # fmt: skip
+RIGHT = {"name": "r", "dimension": "accuracy", "table": "events", "failing": "quantity < 0"}
+
+
+@pytest.fixture
+def con():
+    return engine.connect("500MB", threads=1)
+
+
+def raw(con, **columns) -> dict:
+    rows = len(next(iter(columns.values())))
+    frame = pd.DataFrame({"event_id": [str(i) for i in range(rows)], **columns})
+    return {"events": con.create_table("raw_events", frame)}
+
+
+def run(con, tables, rules):
+    measured = quality.measure(tables, rules)
+    keys = {"events": "event_id"}
+    cleaned = cleaning.clean(con, tables, tables, rules, keys, measured)
+    again = replay(con, tables, cleaned.repairs, cleaned.merges, cleaned.quarantine, keys)["events"].execute()
+    clean = cleaned.tables["events"].execute()
+    order = {"by": "event_id", "ignore_index": True}
+    pd.testing.assert_frame_equal(again.sort_values(**order), clean.sort_values(**order))
+    return measured.set_index("rule")["failing"].to_dict(), clean.set_index("event_id")
+
+
+def test_a_trade_shop_declares_minimum_quantities_and_units(con):
+    tables = raw(
+        con, event_type=["purchase", "purchase", "click", "purchase"],
+        quantity=[5.0, 2.0, 1.0, 4.0], pack=[1, 1, 1, 12],
+        minimum_quantity=[5.0, 5.0, 5.0, 5.0], unit=["piece", "piece", "piece", "Case"], text=["a", None, "", "b"],
+    )  # fmt: skip
+    failing, clean = run(con, tables, declare(B2B, tables))
+    assert failing == {"less than the minimum order": 2, "cases counted as pieces": 1, "no cost centre": 2}
+    assert clean["quantity"].to_dict() == {
+        "0": 5.0,
+        "2": 1.0,
+        "3": 48.0,
+    }  # the case holds enough once it is counted right
+    assert clean.loc["3", "unit"] == "piece"
+
+
+def test_a_shop_of_fresh_food_declares_expiry_and_weights(con):
+    days = pd.to_datetime(["2024-05-01", "2024-05-04", "2024-05-02"], utc=True).as_unit("us")
+    tables = raw(
+        con, timestamp=days, expires=days[[0, 0, 0]], quantity=[1.5, 1.0, 250.0], unit=["kg", "kg", "g"],
+        text=["r1", "r1", "r2"], item_id=["i", "i", None],
+    )  # fmt: skip
+    failing, clean = run(con, tables, declare(FRESH, tables))
+    assert failing == {"sold after its expiry": 1, "weight in grams": 1, "one receipt line twice": 1}
+    assert clean["quantity"].to_dict() == {"0": 1.5, "2": 0.25}
+
+
+def test_several_rules_are_counted_in_one_query(con, monkeypatch):
+    tables = raw(con, quantity=[1.0, -1.0], value=[1.0, 2.0])
+    rules = declare([RIGHT, {**RIGHT, "name": "s", "failing": "events.value > 1"}, {**RIGHT, "name": "t",
+                     "failing": '"value" BETWEEN 1 AND 2'}])  # fmt: skip
+    asked = []
+    execute = con.to_pyarrow
+    monkeypatch.setattr(con, "execute", lambda expr, **_: asked.append(expr) or execute(expr).to_pandas())
+    assert quality.measure(tables, rules)["failing"].tolist() == [1, 1, 2]
+    assert len(asked) == 1
+
+
+def test_the_columns_of_the_condition_are_those_judged():
+    assert declare(B2B)[1].columns == ("unit", "pack", "quantity")
+
+
+def test_a_null_condition_passes_and_a_column_that_may_be_lacking_does_not_apply(con):
+    tables = raw(con, quantity=[None, -1.0], event_type=["purchase"] * 2)
+    rules = [*declare([RIGHT], tables), *declare(B2B[:1], tables)]
+    found, others = quality.applicable(rules, tables)
+    assert quality.measure(tables, found)["failing"].tolist() == [1]
+    assert others.values.tolist() == [["less than the minimum order", "events", "no events.minimum_quantity"]]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"dimenson": "accuracy"}, "rule 'r': unknown key 'dimenson', did you mean 'dimension'"),
+        ({"table": "evnets"}, "unknown table 'evnets', did you mean 'events'"),
+        ({"failing": "quantty < 0"}, "unknown column 'quantty', did you mean 'quantity'"),
+        ({"repair": {"quantty": "0"}}, "quantty"),
+        ({"failing": "quantity < (0"}, "`failing` does not parse as SQL"),
+        ({"failing": "quantity < 0) OR (1 = 1"}, "not one SQL expression"),
+        ({"failing": "quantity < 0); DROP TABLE x; SELECT (1"}, "`failing` "),
+        ({"failing": "quantity < 0, value"}, "not one SQL expression"),
+        ({"failing": "1 = 1"}, "names no column"),
+        ({"failing": "item_id IN (SELECT item_id FROM items)"}, "a query of its own"),
+        ({"failing": "quantity > avg(quantity)"}, "an aggregate"),
+        ({"failing": "row_number() OVER (ORDER BY quantity) > 1"}, "a window function"),
+        ({"failing": "items.price < 0"}, "names table 'items', but the rule is about 'events'"),
+        ({"failing": "no_such_function(quantity) > 1"}, "refused by the engine: .*no_such_function"),
+        ({"failing": "quantity + query > 1 AND year(query) = 1"}, "refused by the engine"),
+        ({"failing": 5}, "must be text"),
+        ({"action": "quarantain"}, "unknown action 'quarantain', did you mean 'quarantine'"),
+        ({"dimension": "beauty"}, "unknown dimension 'beauty'"),
+        ({"severity": "hgh"}, "did you mean 'high'"),
+        ({"key": ["event_id"]}, "needs one of"),
+        ({"needs": "events.position"}, "`needs` must be a list"),
+        ({"action": "repair"}, "says what it changes"),
+        ({"name": None}, "rule 1 of the parameters file has no name"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_before_anything_runs(con, row, message):
+    tables = raw(con, quantity=[1.0], value=[1.0], query=["q"])
+    with pytest.raises(RuleError, match=message) as raised:
+        declare([RIGHT | row], tables)
+    assert "\n" not in str(raised.value)
+
+
+def test_two_rules_of_one_name_are_refused():
+    with pytest.raises(RuleError, match="two rules have the name 'r'"):
+        declare([RIGHT, RIGHT])
+
+
+def test_a_module_brings_its_rules(tmp_path):
+    path = tmp_path / "my_rules.py"
+    path.write_text(
+        "from workbench.governance.quality import Rule\n"
+        "RULES = (Rule('odd', 'accuracy', 'items', lambda t, _: t.price % 2 == 1),)\n"
+    )
+    tables = {"items": ibis.memtable({"price": [1.0, 2.0]})}
+    assert quality.measure(tables, load_module(path))["failing"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no file of rules"), ("RULES = 1", "must define RULES"), ("x = 1", "must define RULES"),
+        ("RULES = ('a',)", "must define RULES"), ("RULES = (", "fails when it is run: SyntaxError"),
+        ("import no_such_module", "fails when it is run: ModuleNotFoundError"),
+    ],
+)  # fmt: skip
+def test_a_module_that_is_not_right_is_refused(tmp_path, text, message):
+    path = tmp_path / "my_rules.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(RuleError, match=message):
+        load_module(path)

@@ -1,0 +1,84 @@
+"""Rule sets by name with a shop's own rules, and labels that a person corrected, through the whole of cleaning."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from workbench.data import contract, engine
+from workbench.governance import cleaning, corrections, quality, rules
+from workbench.governance.label_noise import plant
+
+OWN = {
+    "name": "asked too briefly", "dimension": "usability", "table": "texts", "action": "quarantine",
+    "failing": "length(text) < 4",
+}  # fmt: skip
+
+
+@pytest.fixture
+def con():
+    return engine.connect("500MB", threads=1)
+
+
+@pytest.fixture
+def tables(con):
+    frame = pd.DataFrame({
+        "text_id": ["1", "2", "3", "4"], "text": ["where is my card", "why so late", "hm", "my card is gone"],
+        "label": ["card", "card", "delay", "card"], "language": "en",
+    })  # fmt: skip
+    return {"texts": contract.conform(con.create_table("given", frame), "texts")}
+
+
+def cleaned(con, tables, own):
+    found = rules.find("shop", own, tables)
+    applied, _ = quality.applicable(found.rules, tables)
+    seen = found.seen(con, tables)
+    return cleaning.clean(con, tables, seen, applied, found.order, quality.measure(seen, applied))
+
+
+def test_own_rules_join_those_of_the_set(con, tables, tmp_path: Path):
+    module = tmp_path / "more.py"
+    module.write_text(
+        "from workbench.governance.quality import Rule\n"
+        "RULES = [Rule('card', 'accuracy', 'texts', lambda t, _: t.label == 'card', severity='low')]\n",
+        encoding="utf-8",
+    )
+    found = rules.find("shop", [OWN, str(module)], tables)
+    assert [rule.name for rule in found.rules[-2:]] == ["asked too briefly", "card"]
+    counts = quality.measure(found.seen(con, tables), found.rules[-2:]).set_index("rule")["failing"]
+    assert counts.to_dict() == {"asked too briefly": 1, "card": 3}
+    done = cleaned(con, tables, [OWN])
+    assert done.quarantine.execute()["reasons"].tolist() == ["asked too briefly"]
+
+
+def test_an_unknown_set_names_the_nearest():
+    with pytest.raises(ValueError, match="unknown rule set 'grocer', did you mean 'grocery'"):
+        rules.find("grocer")
+
+
+def test_labels_corrected_by_a_person_join_the_record(con, tables, tmp_path: Path):
+    rows = [("2", "why so late", "card", "fix", "delay"), ("4", "my card is gone", "card", "drop", ""),
+            ("1", "where is my bag", "card", "keep", "")]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["text_id", "text", "label", "decision", "new_label"])
+    path = tmp_path / "corrections.csv"
+    corrections.write(path, frame.assign(suggested="delay", who="me", when="2027-01-01T00:00:00Z"))
+    before = cleaned(con, tables, [OWN])
+    after, outdated = corrections.onto(con, before, path)
+    texts = after.tables["texts"].order_by("text_id").execute()
+    assert texts[["text_id", "label"]].values.tolist() == [["1", "card"], ["2", "delay"]]
+    assert outdated["text_id"].tolist() == ["1"]
+    balance = after.balance.set_index("table").loc["texts"]
+    assert balance["collected"] + balance["added"] == balance[["clean", "quarantined", "merged"]].sum()
+    assert (balance["clean"], balance["quarantined"]) == (2, 2)
+    repaired = after.repairs.filter(after.repairs.column == "label").execute()
+    assert repaired[["key", "before", "after"]].values.tolist() == [["2", "card", "delay"]]
+    assert set(after.quarantine.execute()["key"]) == {"3", "4"}
+    with pytest.raises(corrections.CorrectionsError, match="this source has none"):
+        corrections.onto(con, cleaning.Cleaned({}, *[before.repairs] * 3, before.balance), path)
+
+
+def test_moved_labels_are_other_labels():
+    texts = pd.DataFrame({"text_id": range(1000), "text": "x", "label": [f"c{n % 5}" for n in range(1000)]})
+    moved, changed = plant(texts, 0.1, seed=1)
+    assert 70 < moved.sum() < 130
+    assert ((changed["label"] != texts["label"]).to_numpy() == moved).all()

@@ -1,0 +1,255 @@
+"""Rules of any shop: each with a row that fails it, on a generated shop whose other rows must pass."""
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from faulty_shop import KEYS, Frames, Planter, plant_all
+
+from workbench.data import contract, engine, sources
+from workbench.governance import quality
+from workbench.governance.rules import ids, prices, shop
+
+
+@pytest.fixture(scope="module")
+def shop_frames() -> tuple[Frames, dict]:
+    con = engine.connect("500MB", threads=1)
+    source = sources.find("storefront", options={"events": 8000, "faults": False, "users": 150, "products": 400})
+    tables = source.collect(con, source.files()).tables
+    return {name: tables[name].execute() for name in KEYS}, {name: tables[name].schema() for name in KEYS}
+
+
+def arrow(frame: pd.DataFrame, schema) -> pa.Table:
+    return pa.Table.from_pandas(frame.astype(object), schema=schema.to_pyarrow(), preserve_index=False)
+
+
+def judge(frames: Frames, schemas: dict) -> tuple[set[tuple[str, str, str]], Frames]:
+    """What the rules flag (rule, table, key), and the tables as seen."""
+    con = engine.connect("500MB", threads=1)
+    tables = {name: con.create_table(name, arrow(frame, schemas[name])) for name, frame in frames.items()}
+    seen = shop.seen(con, tables)
+    rules, _ = quality.applicable(shop.RULES, tables)
+    return flagged(con, seen, rules, frames), seen
+
+
+def flagged(con, seen, rules, frames, keys=KEYS) -> set[tuple[str, str, str]]:
+    found = set()
+    for name, key in keys.items():
+        if name not in frames:
+            continue
+        mine = [rule for rule in rules if rule.table == name and rule.failing]
+        table = seen[name]
+        conditions = {f"r{i}": rule.condition(table, seen) for i, rule in enumerate(mine)}
+        got = con.to_pandas(table.select(row_key=table[key], **conditions))
+        for i, rule in enumerate(mine):
+            found |= {(rule.name, name, str(value)) for value in got.loc[got[f"r{i}"], "row_key"]}
+        for rule in (rule for rule in rules if rule.table == name and rule.key):
+            again = frames[name].duplicated(list(rule.key)) & frames[name][list(rule.key)].notna().all(axis=1)
+            found |= {(rule.name, name, str(value)) for value in frames[name].loc[again, key]}
+        for rule in (rule for rule in rules if rule.table == name and rule.survivors):
+            found |= {(rule.name, name, str(v)) for v in con.to_pandas(rule.survivors(table, seen))["key"]}
+    return found
+
+
+@pytest.fixture(scope="module")
+def judged(shop_frames) -> tuple[Planter, set[tuple[str, str, str]]]:
+    frames, schemas = shop_frames
+    planter = plant_all(frames)
+    return planter, judge(planter.frames, schemas)[0]
+
+
+def test_every_planted_fault_is_found_by_its_rule(judged):
+    planter, found = judged
+    missed = [fault for fault in planter.truth if fault not in found]
+    assert missed == []
+    planted = {(table, key) for _, table, key in planter.truth}
+    accused = {(table, key) for _, table, key in found} - planted
+    assert len(accused) <= 0.02 * sum(len(frame) for frame in planter.frames.values())
+
+
+def test_clean_rows_are_not_accused(shop_frames):
+    frames, schemas = shop_frames
+    found, seen = judge(frames, schemas)
+    accused = {(table, key) for _, table, key in found}
+    assert len(accused) <= 0.003 * sum(len(frame) for frame in frames.values()), sorted(found)[:10]
+    for name, frame in frames.items():
+        assert seen[name].count().execute() == len(frame)  # joins neither lose nor double rows
+
+
+def verdicts(name: str, rows: list[dict], key: str, **others) -> dict[str, set[str]]:
+    """The rules that each row of one table fails, by key."""
+    con = engine.connect("500MB", threads=1)
+    frame = pd.DataFrame(rows)
+    made = contract.conform(con.create_table("raw", arrow_of(frame)), name)
+    tables = {name: con.create_table(name, made), **{n: con.create_table(n, arrow_of(f)) for n, f in others.items()}}
+    seen = shop.seen(con, tables)
+    rules = [rule for rule in quality.applicable(shop.RULES, tables)[0] if rule.table == name]
+    found: dict[str, set[str]] = {str(row[key]): set() for row in rows}
+    for rule, _, value in flagged(con, seen, rules, {name: made.execute()}, {name: key}):
+        found[value].add(rule)
+    return found
+
+
+def arrow_of(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+ITEMS = pd.DataFrame({"item_id": ["a", "b", "c"], "title": ["red boots", "blue dress", "olive belt"], "language": "en"})
+
+
+def test_judged_pairs():
+    good = [
+        {"query_id": f"q{i}", "query": f"query {'xyz'[i % 3]}", "item_id": "a", "grade": float(i % 4)}
+        for i in range(300)
+    ]
+    bad = {
+        "grade off the scale": {"grade": 9.0},
+        "judgment of an unknown product": {"item_id": "nowhere"},
+        "judged query: stray white space": {"query": " boots "},
+        "judged query: a placeholder, no value": {"query": "n/a"},
+        "judgment without grade": {"grade": None},
+        "judgment without query": {"query": None},
+        "judged query is an address, code or far too long": {"query": "boots " * 60},
+    }
+    rows = good + [
+        {"query_id": f"bad{i}", "query": "boots", "item_id": "a", "grade": 1.0} | change
+        for i, change in enumerate(bad.values())
+    ]
+    rows += [{"query_id": "twice", "query": "belt", "item_id": "b", "grade": grade} for grade in (0.0, 2.0)]
+    rows += [
+        {"query_id": "named", "query": query, "item_id": item, "grade": 1.0}
+        for query, item in (("red", "a"), ("blue", "b"))
+    ]
+    found = verdicts("judgments", rows, "query_id", items=ITEMS)
+    for i, rule in enumerate(bad):
+        assert rule in found[f"bad{i}"]
+    assert found["twice"] == {"one product judged twice for a query, differently"}
+    assert found["named"] == {"one query id for two queries"}
+    assert all(found[row["query_id"]] == set() for row in good)
+
+
+def test_labelled_texts():
+    good = [{"text_id": f"t{i}", "text": f"my parcel {chr(97 + i % 26)}{chr(97 + i // 26)} is late",
+        "label": ("delivery", "refund")[i % 2],
+             "language": "en"} for i in range(300)]  # fmt: skip
+    bad = {
+        "same text with two labels": {"text": "My parcel aa is late!", "label": "refund"},
+        "labelled text without text": {"text": None},
+        "labelled text: a placeholder, no value": {"text": "   "},
+        "labelled text without label": {"label": None},
+        "label spelled unlike its usual form": {"label": "Delivery"},
+        "label that hardly any text has": {"label": "weather"},
+        "labelled text: HTML in it": {"text": "where is <b>it</b>"},
+        "labelled text in another script than its language's": {"text": "我的包裹在哪里"},
+        "text without a letter, or of one character": {"text": "1234 5"},
+    }
+    rows = good + [{"text_id": f"bad{i}", "text": f"something else {i} entirely", "label": "refund",
+        "language": "en"} | change
+                   for i, change in enumerate(bad.values())]  # fmt: skip
+    found = verdicts("texts", rows, "text_id")
+    for i, rule in enumerate(bad):
+        assert rule in found[f"bad{i}"]
+    assert {key for key, rules in found.items() if rules and not key.startswith("bad")} == {"t0"}  # told twice
+
+
+def test_histories():
+    rows = [
+        {"history_id": "good", "item_ids": ["a", "b"], "next_item_id": "c"},
+        {"history_id": "empty", "item_ids": [], "next_item_id": "c"},
+        {"history_id": "stranger", "item_ids": ["a", "nowhere"], "next_item_id": "c"},
+        {"history_id": "next", "item_ids": ["a"], "next_item_id": "nowhere"},
+        {"history_id": "lost", "item_ids": ["a"], "next_item_id": None},
+    ]
+    found = verdicts("histories", rows, "history_id", items=ITEMS)
+    assert found == {
+        "good": set(), "empty": {"history without items"}, "stranger": {"history names unknown products"},
+        "next": {"history goes on with an unknown product"}, "lost": {"histories.next_item_id: missing"},
+    }  # fmt: skip
+
+
+def test_a_stray_event_does_not_accuse_the_rest_of_its_request():
+    con = engine.connect("500MB", threads=1)
+    moments = pd.to_datetime(["2024-03-01 10:00"] * 19 + ["1999-01-01 10:00"], utc=True).as_unit("us")
+    frame = pd.DataFrame({"event_id": [f"e{i:02}" for i in range(20)], "user_id": "u1", "request_id": "r1",
+                          "item_id": [f"p{i}" for i in range(20)], "event_type": "impression",
+                          "timestamp": moments})  # fmt: skip
+    raw = con.create_table("raw", arrow_of(frame))
+    tables = {"events": con.create_table("events", contract.conform(raw, "events"))}
+    seen, rule = shop.seen(con, tables), named("event of a request on another day")
+    late = seen["events"].filter(rule.condition(seen["events"], seen)).execute()
+    assert late["event_id"].tolist() == ["e19"]
+
+
+def test_the_list_is_wrong_where_customers_agree_on_another_price_and_an_event_where_it_stands_alone():
+    con = engine.connect("500MB", threads=1)
+    rows = [{"event_id": f"e{i:03}", "event_type": ("cart", "purchase")[i % 2], "item_id": f"p{i % 20}",
+             "quantity": float(1 + i % 3), "value": 10.0 * (1 + i % 20) * (1 + i % 3)} for i in range(200)]  # fmt: skip
+    rows[7]["quantity"] *= 4
+    rows[8]["value"] *= 1.9
+    items = pd.DataFrame({"item_id": [f"p{i}" for i in range(20)], "list_price": [10.0 * (1 + i) for i in range(20)]})
+    items.loc[3, "list_price"] = 77.0
+    events = con.create_table("events", arrow_of(pd.DataFrame(rows).merge(items, on="item_id")))
+    seen, wrong = prices.seen(con, events, "test")
+    assert wrong.execute()["item_id"].tolist() == ["p3"]
+    off = seen.filter(seen.unit_off.abs() > prices.TOLERANCE).execute()
+    assert sorted(off["event_id"]) == ["e007", "e008"]
+
+
+def test_ids_are_judged_by_the_products_as_they_are_by_now():
+    con = engine.connect("500MB", threads=1)
+    written = ["p0001", "P0001", "p-0002", "0003", "3", "p9999", None]
+    events = con.create_table("events", arrow_of(pd.DataFrame({"item_id": written})))
+    known = con.create_table("items", arrow_of(pd.DataFrame({"item_id": ["p0001", "p0002", "p0003", None]})))
+    found = ids.meant(con, events, known, "item_id", "meant").execute().set_index("written")["meant"].to_dict()
+    assert found == {"P0001": "p0001", "p-0002": "p0002", "0003": "p0003", "3": "p0003"}
+    fewer = known.filter(known.item_id == "p0001")
+    unknown = events.select("item_id", bad=ids.unknown(events, {"items": fewer}, "items", "item_id")).execute()
+    assert unknown["bad"].tolist() == [False, True, True, True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("written", "pattern"),
+    [
+        ([f"u{i:07}" for i in range(99)] + ["U7"], "^[a-z]{1}[0-9]{7}$"),
+        ([str(i) for i in range(99)] + ["x"], "^[0-9]+$"),
+        ([f"{'abc'[i % 3] * (1 + i % 5)}{i}" * (1 + i % 4) for i in range(99)], ""),
+    ],
+)
+def test_the_form_of_nearly_all_ids(written, pattern):
+    con = engine.connect("500MB", threads=1)
+    table = con.create_table("ids", arrow_of(pd.DataFrame({"user_id": written})))
+    assert ids.form(con, table.user_id) == pattern
+
+
+def named(name: str):
+    return next(rule for rule in shop.RULES if rule.name == name)
+
+
+def test_a_given_moment_of_collection_ends_the_log(shop_frames):
+    frames, schemas = shop_frames
+    con = engine.connect("500MB", threads=1)
+    events = con.create_table("events", arrow(frames["events"], schemas["events"]))
+    moment = frames["events"]["timestamp"].quantile(0.9)
+    seen = shop.seen(con, {"events": events}, collected_at=moment.to_pydatetime())
+    rule = next(rule for rule in shop.RULES if rule.name == "time after the log was collected")
+    late = seen["events"].filter(rule.condition(seen["events"], seen)).count().execute()
+    assert late == (frames["events"]["timestamp"] > moment).sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "before", "after"),
+    [
+        ("product title: HTML in it", "title", "<b>Red</b> boots", "Red boots"),
+        ("product title: read in a wrong encoding", "title", "cafÃ© noir", "café noir"),
+        ("product title: stray white space", "title", "  red  boots ", "red boots"),
+        ("category path malformed", "category", "Shoes>Men >Boots", "Shoes > Men > Boots"),
+        ("brand: a placeholder, no value", "brand", "N/A", None),
+        ("items.item_id: a whole number written as a float", "item_id", "1234.0", "1234"),
+    ],
+)
+def test_repairs_give_the_right_value(name, column, before, after):
+    con = engine.connect("500MB", threads=1)
+    table = con.create_table("items", pa.table({column: pa.array([before], pa.string())}))
+    rule = next(rule for rule in shop.RULES if rule.name == name)
+    assert con.to_pandas(table.select(bad=rule.condition(table, {})))["bad"].tolist() == [True]
+    mended = con.to_pyarrow(table.select(**rule.repair(table, {})))[column].to_pylist()
+    assert mended == [after]
