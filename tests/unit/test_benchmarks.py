@@ -5,15 +5,21 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import ibis
+import pandas as pd
 import pytest
 
+from benchmarks import governance_speed
 from benchmarks.__main__ import main
 from benchmarks.record import line, record, recorded
 from benchmarks.runner_overhead import check_nothing_ran, measure, script_of
 from toy import ToyProject
+from workbench.data.sources.complete_journey import QUASI_IDENTIFIERS
 from workbench.run.parameters import Notebook
 from workbench.run.project import Project
 from workbench.run.status import StageFolder
+
+KEYED = {"key": "string", "after": "string"}
 
 
 @pytest.mark.parametrize(
@@ -83,3 +89,84 @@ def test_overhead_of_a_toy(toy: ToyProject) -> None:
     assert 0 < overhead["value"] < 60
     assert unchanged["value"] < 20
     assert not (toy.outputs / "bench" / "runner_overhead").exists()
+
+
+@pytest.fixture
+def groceries(tmp_path: Path) -> Path:
+    """The publisher's files in small, with a fault for every rule that acts on them."""
+    folder = tmp_path / "groceries"
+    folder.mkdir()
+    products = pd.DataFrame({
+        "product_id": range(100, 112), "manufacturer_id": [5, 6] * 6, "brand": "National",
+        "department": "GROCERY", "product_category": ["CHEESE", "SOUP", None] * 4,
+        "product_type": ["SHREDDED CHEESE", "MISC SOUP", None] * 4, "package_size": ["8 OZ", "1/2 GAL", None] * 4,
+    })  # fmt: skip
+    products.loc[0, ["product_type", "product_category"]] = ["GASOLINE-REG UNLEADED", "FUEL"]
+    products.loc[1, "package_size"] = "*AB    8 OZ "
+    bought = pd.DataFrame({"basket_id": [b for b in range(60) for _ in range(3)]})
+    bought = bought.assign(
+        household_id=bought["basket_id"] % 7, store_id=10 + bought["basket_id"] % 3, week=1 + bought["basket_id"] % 50,
+        product_id=[101 + i * 5 % 11 for i in bought.index], quantity=[1 + i % 3 for i in bought.index],
+        sales_value=[1.0 + i % 5 for i in bought.index], retail_disc=0.0, coupon_disc=0.0, coupon_match_disc=0.0,
+    )  # fmt: skip
+    start = pd.Timestamp("2016-12-28 12:00").as_unit("us")
+    bought["transaction_timestamp"] = start + pd.to_timedelta(bought["week"] - 1, unit="W")
+    bought.loc[0, ["quantity", "sales_value"]] = [0, 0.0]
+    bought.loc[1, ["quantity", "sales_value"]] = [0, 2.5]
+    bought.loc[2, ["product_id", "quantity", "sales_value"]] = [100, 10_007, 24.0]
+    bought.loc[3:4, "product_id"] = [7777, 6666]
+    bought.loc[5, "transaction_timestamp"] += pd.Timedelta(weeks=3)
+    bought.loc[6, "quantity"] = -1
+    bought.loc[[8, 11], ["quantity", "sales_value"]] = [[0, 0.0], [1, 4000.0]]
+    bought.loc[8, "transaction_timestamp"] += pd.Timedelta(weeks=3)
+    bought.loc[13, "sales_value"] = 0.0
+    bought.loc[14, "week"] = 60
+    bought = pd.concat([bought, bought.loc[[20, 20, 0]].assign(sales_value=[9.0, 0.5, 0.0])], ignore_index=True)
+    shown = pd.DataFrame({"product_id": [101, 101, 102, 103, 999], "store_id": [10, 10, 10, 11, 11]})
+    shown = shown.assign(display_location=list("0900A"), mailer_location=list("A0H00"), week=1)
+    campaigns = pd.DataFrame({"campaign_id": [26], "household_id": [1]})
+    described = campaigns[["campaign_id"]].assign(
+        campaign_type="Type B", start_date=pd.Timestamp("2017-11-05"), end_date=pd.Timestamp("2018-02-19")
+    )
+    people = pd.DataFrame({"household_id": [1, 2, 99], **dict.fromkeys(QUASI_IDENTIFIERS, "x")})
+    people.loc[1, "home_ownership"] = None
+    coupons = pd.DataFrame({"coupon_upc": [900], "product_id": [101], "campaign_id": [26]})
+    frames = {"transactions": bought, "products": products, "promotions": shown, "coupons": coupons}
+    frames |= {"campaigns": campaigns, "campaign_descriptions": described, "demographics": people}
+    for name, frame in frames.items():
+        frame.to_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+def test_governance_in_pandas_is_the_same_governance(groceries: Path, tmp_path: Path) -> None:
+    for side in ("ours", "pandas"):
+        measured = governance_speed.run(side, str(groceries), tmp_path / side, "500MB", 1)
+        assert measured["seconds"] > 0
+        assert measured["gb"] > 0
+    rows = governance_speed.compare(tmp_path / "ours", tmp_path / "pandas")
+    assert rows["repairs"] > 4
+    assert rows["quarantine"] > 6
+    assert rows["merges"] == 1
+    counts = pd.read_parquet(tmp_path / "pandas" / "counts.parquet").set_index("rule")
+    assert counts.index[counts["failing_before"] == 0].tolist() == ["one product id twice"]
+    other = pd.read_parquet(tmp_path / "pandas" / "events.parquet")
+    other.assign(value=other["value"].where(other.index != 5, 0.123)).to_parquet(tmp_path / "pandas" / "events.parquet")
+    with pytest.raises(RuntimeError, match="events: 2 different rows"):
+        governance_speed.compare(tmp_path / "ours", tmp_path / "pandas")
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "differing"),
+    [("1.0", "1", 0), ("10.007", "10.007000", 0), ("8 OZ", "8 OZ", 0), ("1", "2", 2), ("8 OZ", "9 OZ", 2),
+     (None, "", 2), (None, None, 0)],
+)  # fmt: skip
+def test_repairs_are_compared_as_numbers_where_they_are_numbers(
+    here: str | None, there: str | None, differing: int
+) -> None:
+    tables = [ibis.memtable({"key": ["x"], "after": [text]}, schema=KEYED) for text in (here, there)]
+    assert governance_speed.differing(*tables).count().execute() == differing
+
+
+def test_a_row_that_one_side_has_twice_differs() -> None:
+    twice, once = (ibis.memtable({"key": ["x"] * n, "after": ["1"] * n}, schema=KEYED) for n in (2, 1))
+    assert governance_speed.differing(twice, once).execute()["more"].tolist() == [1]

@@ -5,12 +5,12 @@ from sklearn import metrics as sk
 from workbench.metrics.classification import (
     brier,
     calibration_error,
-    household_replicates,
     log_loss,
     pr_auc,
     precision_recall_f1,
     reliability,
     roc_auc,
+    user_replicates,
 )
 from workbench.metrics.intervals import interval, resample
 
@@ -51,7 +51,7 @@ def test_bootstrap_of_households_equals_the_analytical_error():
     rng = np.random.default_rng(1)
     households = np.repeat(np.arange(300), 6)
     y = np.repeat(rng.random(300) < 0.4, 6).astype(float)  # a household's pairs agree: 300 facts, not 1800
-    values = household_replicates(lambda w: brier(y, np.zeros(1800), w), households, np.ones(1800), 2000, seed=1)
+    values = user_replicates(lambda w: brier(y, np.zeros(1800), w), households, np.ones(1800), 2000, seed=1)
     low, high = interval(values)
     expected = 2 * 1.96 * np.sqrt(y.mean() * (1 - y.mean()) / 300)
     assert high - low == pytest.approx(expected, rel=0.06)
@@ -60,11 +60,11 @@ def test_bootstrap_of_households_equals_the_analytical_error():
 def test_replicates_draw_whole_households_and_do_not_depend_on_the_memory_at_once(monkeypatch):
     households, weights = np.repeat(["b", "a", "c"], [3, 1, 2]), np.array([1.0, 2, 3, 4, 5, 6])
     counts = resample(3, 40, seed=2)
-    drawn = household_replicates(lambda w: w.T, households, weights, 40, seed=2)  # [pairs, draws]
+    drawn = user_replicates(lambda w: w.T, households, weights, 40, seed=2)  # [pairs, draws]
     np.testing.assert_array_equal(drawn, weights[:, None] * counts.T[[1, 1, 1, 0, 2, 2]])
     monkeypatch.setattr("workbench.metrics.classification.AT_ONCE", 13)
-    np.testing.assert_array_equal(household_replicates(lambda w: w.T, households, weights, 40, seed=2), drawn)
-    pairs = household_replicates(lambda w: (w.sum(-1), w.max(-1)), households, weights, 40, seed=2)
+    np.testing.assert_array_equal(user_replicates(lambda w: w.T, households, weights, 40, seed=2), drawn)
+    pairs = user_replicates(lambda w: (w.sum(-1), w.max(-1)), households, weights, 40, seed=2)
     np.testing.assert_array_equal(pairs, [drawn.sum(0), drawn.max(0)])
 
 

@@ -10,7 +10,7 @@ from workbench.models import base
 from workbench.models.baseline import fit_tfidf
 from workbench.models.batching import PairTexts, cut_batches, plan_batches
 from workbench.models.calibration import Calibration, calibrate, choose_threshold, platt, sigmoid
-from workbench.models.comparison import classification_report, compare, reliability_table, sample_households
+from workbench.models.comparison import classification_report, compare, reliability_table, sample_users
 from workbench.models.device import choose_device
 from workbench.models.finetuning import pair_loss, training_pairs
 from workbench.models.scoring import embed_texts, score_pairs
@@ -342,12 +342,12 @@ def test_tfidf_sees_what_context_and_candidate_share(shop):
     assert table.set_index("metric").loc["roc_auc", "value"] > 0.99
 
 
-def test_households_are_sampled_whole_and_always_the_same(shop):
-    some = sample_households(shop, 30, seed=1)
+def test_users_are_sampled_whole_and_always_the_same(shop):
+    some = sample_users(shop, 30, seed=1)
     assert some["user_id"].nunique() == 30
     assert len(some) == 30 * 6
-    assert set(sample_households(shop.sample(frac=1, random_state=0), 30, seed=1)["user_id"]) == set(some["user_id"])
-    assert set(sample_households(shop, 30, seed=2)["user_id"]) != set(some["user_id"])
+    assert set(sample_users(shop.sample(frac=1, random_state=0), 30, seed=1)["user_id"]) == set(some["user_id"])
+    assert set(sample_users(shop, 30, seed=2)["user_id"]) != set(some["user_id"])
 
 
 def test_a_comparison_pairs_its_differences(shop):
@@ -368,6 +368,6 @@ def test_the_report_has_the_natural_rate(shop):
     assert report["weight"].unique().tolist() == [shop.label.sum(), (shop.label == 0).sum() * 5.0]
     everything = classification_report(shop, perfect, Calibration(1, 0, 0.0), draws=20).set_index(["class", "metric"])
     rate = (shop.label * shop.weight).sum() / shop.weight.sum()
-    assert everything.loc[("bought", "precision"), "value"] == pytest.approx(rate)
+    assert everything.loc[("positive", "precision"), "value"] == pytest.approx(rate)
     table = reliability_table(shop, {"perfect": perfect})
     np.testing.assert_allclose(table["predicted"], table["observed"])

@@ -37,7 +37,7 @@ def results():
 def test_the_splits_are_described_at_their_natural_rate(results):
     row = describe(results[0]).loc["test"]
     bought = results[0]["test"]["label"].sum()
-    assert row["households"] == 100
+    assert row["users"] == 100
     assert row["natural rate"] == pytest.approx(bought / (bought + 9 * (600 - bought)))
 
 
@@ -54,7 +54,7 @@ def test_the_words_say_who_wins_and_when_nobody_does(results):
     words = show.learned_finetuning(table, report, error)
     assert line(words, "Against bad, good").count("**wins** by") == 3  # Brier too, where lower is better
     assert line(words, "Against twin, good").count("cannot be told apart by") == 3
-    assert "on the pairs of 100 test households" in words
+    assert "on the pairs of 100 test users" in words
     assert "Too few" not in words
     swapped = compare(splits["test"], dict(reversed(probabilities.items())), draws=200)
     worse = show.learned_finetuning(swapped, report, error)

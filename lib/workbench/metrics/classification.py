@@ -1,4 +1,4 @@
-"""Weighted metrics of binary predictions, and their intervals by resampling households; pure numpy.
+"""Weighted metrics of binary predictions, and their intervals by resampling users; pure numpy.
 
 Every metric takes labels (n, 0 or 1), scores or probabilities (n) and weights (n, or replicates × n), and returns one
 number for each row of weights: a bootstrap is a matrix of weights. Rates are the natural ones where the weights are
@@ -81,15 +81,15 @@ def calibration_error(
     return float((np.abs(table["predicted"] - table["observed"]) * table["share"]).sum())
 
 
-def household_replicates(
-    value: Callable[[np.ndarray], ArrayLike], households: ArrayLike, weights: ArrayLike, draws: int, seed: int
+def user_replicates(
+    value: Callable[[np.ndarray], ArrayLike], users: ArrayLike, weights: ArrayLike, draws: int, seed: int
 ) -> np.ndarray:
-    """What `value(weights)` gives in each of `draws` bootstrap samples of whole households, with all their pairs.
+    """What `value(weights)` gives in each of `draws` bootstrap samples of whole users, with all their pairs.
 
     The weights (replicates × n) come a few million numbers at a time, so that memory is bounded; the draws are along
     the last axis of the result.
     """
-    _, number = np.unique(np.asarray(households), return_inverse=True)
+    _, number = np.unique(np.asarray(users), return_inverse=True)
     weights = np.asarray(weights, float)
     counts = resample(int(number.max()) + 1, draws, seed)
     step = max(1, AT_ONCE // len(number))

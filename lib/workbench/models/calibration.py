@@ -38,7 +38,7 @@ def platt(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike) -> tuple[flo
     """
     labels, scores, weights = (np.asarray(values, dtype=float) for values in (labels, scores, weights))
     if labels.min() == labels.max():
-        raise ValueError("Calibration needs positives and negatives: take more households into valid.")
+        raise ValueError("Calibration needs positives and negatives: take more users into valid.")
     centre, spread = float(scores.mean()), float(scores.std()) or 1.0
     # a weak prior on the standardised slope, so that separable scores still end at a finite one
     fit = LogisticRegression(C=1e4, tol=1e-8, max_iter=1000)

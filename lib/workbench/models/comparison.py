@@ -1,4 +1,4 @@
-"""The models side by side on test: metrics, intervals over households, paired differences, reports."""
+"""The models side by side on test: metrics, intervals over users, paired differences, reports."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from workbench.metrics.classification import (
     Metric,
     brier,
     calibration_error,
-    household_replicates,
+    user_replicates,
     pr_auc,
     precision_recall_f1,
     reliability,
@@ -24,26 +24,42 @@ Scorer = Callable[[pd.DataFrame], np.ndarray]  # pairs → raw scores
 METRICS: dict[str, Metric] = {"roc_auc": roc_auc, "pr_auc": pr_auc, "brier": brier}
 
 
-def sample_households(pairs: pd.DataFrame, households: int, seed: int = 0) -> pd.DataFrame:
-    """All pairs of at most `households` households, chosen by the hash of their id: the same ones on every machine."""
+def binary(pairs: pd.DataFrame, positive_from: int) -> pd.DataFrame:
+    """The pairs with label 1 for a grade of at least `positive_from`, else 0.
+
+    Raises:
+        ValueError: no pair, or every pair, is positive then.
+
+    """
+    label = (pairs["label"] >= positive_from).astype(int)
+    if label.nunique() < 2:
+        grades = ", ".join(str(grade) for grade in sorted(pairs["label"].unique()))
+        raise ValueError(
+            f"positive_from is {positive_from}, and the pairs have the grades {grades}: choose between them"
+        )
+    return pairs.assign(label=label)
+
+
+def sample_users(pairs: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame:
+    """All pairs of at most `count` users (households, queries, texts), chosen by the hash of their id."""
     users = pairs["user_id"].unique()
-    chosen = sorted(users, key=lambda user: hashlib.sha256(f"{seed} {user}".encode()).digest())[:households]
+    chosen = sorted(users, key=lambda user: hashlib.sha256(f"{seed} {user}".encode()).digest())[:count]
     return pairs[pairs["user_id"].isin(chosen)].reset_index(drop=True)
 
 
 def describe(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """A row a split: pairs, households, purchases, their rate as sampled, and the natural rate that weights restore."""
+    """A row a split: pairs, users, positives, their rate as sampled, and the natural rate that weights restore."""
     rows = {}
     for name, pairs in splits.items():
         label, weight = pairs["label"], pairs["weight"]
         rows[name] = {
             "pairs": len(pairs),
-            "households": pairs["user_id"].nunique(),
-            "bought": int(label.sum()),
+            "users": pairs["user_id"].nunique(),
+            "positive": int(label.sum()),
             "rate as sampled": label.mean(),
             "natural rate": (label * weight).sum() / weight.sum(),
         }
-    return pd.DataFrame(rows).T.astype({"pairs": int, "households": int, "bought": int})
+    return pd.DataFrame(rows).T.astype({"pairs": int, "users": int, "positive": int})
 
 
 def calibrated(
@@ -57,11 +73,11 @@ def calibrated(
 def compare(
     pairs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], *, draws: int = 500, seed: int = 0
 ) -> pd.DataFrame:
-    """ROC-AUC, PR-AUC and Brier score of each model, and of the first against each other one, household by household.
+    """ROC-AUC, PR-AUC and Brier score of each model, and of the first against each other one, user by user.
 
     pairs: label, weight, user_id; probabilities: model → calibrated probability of each pair.
-    Returns rows subject, metric, value, low, high, n (households); the subject of a paired difference is
-    "first - other". The interval is the 95 % percentile interval of `draws` bootstrap samples of households, the same
+    Returns rows subject, metric, value, low, high, n (users); the subject of a paired difference is
+    "first - other". The interval is the 95 % percentile interval of `draws` bootstrap samples of users, the same
     for all models.
     """
     labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
@@ -70,7 +86,7 @@ def compare(
         value = {model: float(metric(labels, p, weights)) for model, p in probabilities.items()}
         with np.errstate(invalid="ignore", divide="ignore"):  # a draw without positives is NaN, and left out
             spread = {
-                model: household_replicates(partial(metric, labels, p), pairs["user_id"], weights, draws, seed)
+                model: user_replicates(partial(metric, labels, p), pairs["user_id"], weights, draws, seed)
                 for model, p in probabilities.items()
             }
         for model in probabilities:
@@ -88,16 +104,16 @@ def classification_report(
 ) -> pd.DataFrame:
     """Precision, recall and F1 of both classes at the calibrated threshold, at the natural rate, with intervals.
 
-    Rows metric, value, low, high, n (households) per class ("bought", "not bought"), support (pairs), weight (what they
+    Rows metric, value, low, high, n (users) per class ("positive", "negative"), support (pairs), weight (what they
     stand for) and predicted (pairs that the model puts into the class).
     """
     labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
     predicted = (probabilities >= calibration.threshold).astype(float)
     rows = []
-    for name, truth, guess in (("bought", labels, predicted), ("not bought", 1 - labels, 1 - predicted)):
+    for name, truth, guess in (("positive", labels, predicted), ("negative", 1 - labels, 1 - predicted)):
         values = precision_recall_f1(truth, guess, weights)
         replicate = partial(precision_recall_f1, truth, guess)
-        spreads = household_replicates(replicate, pairs["user_id"], weights, draws, seed)
+        spreads = user_replicates(replicate, pairs["user_id"], weights, draws, seed)
         size = int(truth.sum()), float((weights * truth).sum()), int(guess.sum())
         for metric, value, spread in zip(("precision", "recall", "f1"), values, spreads, strict=True):
             rows.append((name, metric, float(value), *interval(spread), *size))
@@ -108,7 +124,7 @@ def classification_report(
 def calibration_report(
     pairs: pd.DataFrame, probabilities: np.ndarray, *, draws: int = 500, seed: int = 0
 ) -> dict[str, float]:
-    """Expected calibration error: value, low, high (bootstrap over households) and n (households).
+    """Expected calibration error: value, low, high (bootstrap over users) and n (users).
 
     An error is never below 0, so noise only adds to it, and a bootstrap sample has more noise than the sample itself:
     the interval reaches further up than down, and may lie above the value.
@@ -118,7 +134,7 @@ def calibration_report(
     def errors(replicates: np.ndarray) -> list[float]:
         return [calibration_error(labels, probabilities, row) for row in replicates]
 
-    low, high = interval(household_replicates(errors, pairs["user_id"], weights, draws, seed))
+    low, high = interval(user_replicates(errors, pairs["user_id"], weights, draws, seed))
     value = calibration_error(labels, probabilities, weights)
     return {"value": value, "low": float(low), "high": float(high), "n": pairs["user_id"].nunique()}
 

@@ -14,6 +14,15 @@ from workbench.ranking.interactions import Interactions, belongs
 from workbench.ranking.rankers import Ranker
 from workbench.ranking.settings import MAKERS, TUNED_BY, Settings, Vectors
 
+GRID: dict[str, list[float]] = {
+    "half_life": [8, 13, 20, 26],
+    "neighbours": [2, 5, 10, 20],
+    "factors": [8, 16, 32],
+    "alpha": [0.1, 0.3, 1.0],
+    "profile_half_life": [1, 2, 4, 8],
+}
+"""Values worth trying, half-lives in weeks; wide enough that the best ones of a grocery lie inside."""
+
 
 def tune(
     interactions: Interactions,
