@@ -86,6 +86,24 @@ def test_self_clicks_and_bursts(con):
     assert bursts["clicks"].tolist() == [30]
 
 
+def test_a_farm_is_named_and_customers_who_click_beside_it_are_not(con):
+    farm = [(f"farm{n}", f"f{n}", "i9", "click", START + pd.Timedelta(seconds=5 * n)) for n in range(30)]
+    beside = [("u1", "b", "i9", "click", START + pd.Timedelta(seconds=30))]
+    alone = [("late", "l", "i9", "click", START + pd.Timedelta(minutes=50))]  # in the hour, not in the minutes
+    done, _ = steps(con, people() + farm + beside + alone)
+    found = traffic.farms(done, traffic.bursts(done)).execute()
+    assert set(found["user_id"]) == {f"farm{n}" for n in range(30)}
+    assert set(found["item_id"]) == {"i9"}
+
+
+def test_a_burst_by_customers_makes_no_farm(con):
+    rush = [(f"u{n}", f"r{n}", "i9", "click", START + pd.Timedelta(seconds=5 * n)) for n in range(30)]
+    done, _ = steps(con, people() + rush)
+    bursts = traffic.bursts(done)
+    assert bursts.count().execute() == 1
+    assert traffic.farms(done, bursts).count().execute() == 0
+
+
 def test_sessions_are_cut_where_half_an_hour_passes_and_the_largest_part_keeps_its_name(con):
     gaps = (
         visits("a", [0, 60, 60, 1801, 30])
@@ -115,6 +133,8 @@ def test_who_clicks_all_that_is_shown(con):
     shown = [(user, f"{user}-1", f"i{n}", "impression", START) for user in ("all", "few") for n in range(40)]
     clicks = [("all", "all-1", f"i{n}", "click", START + pd.Timedelta(minutes=n)) for n in range(38)]
     clicks += [("few", "few-1", f"i{n}", "click", START + pd.Timedelta(minutes=n)) for n in range(22)]
+    shown += [("again", "again-1", f"i{n}", "impression", START) for n in range(40)]
+    clicks += [("again", "again-1", "i1", "click", START + pd.Timedelta(minutes=n)) for n in range(39)]
     done, table = steps(con, shown + clicks)
     assert traffic.greedy(table, done).execute()["user_id"].tolist() == ["all"]
 
@@ -122,5 +142,7 @@ def test_who_clicks_all_that_is_shown(con):
 def test_more_orders_in_a_day_than_people_have(con):
     orders = [("buyer", f"o{n}", f"i{n}", "purchase", START + pd.Timedelta(minutes=20 * n)) for n in range(12)]
     lines = [("family", "one", f"i{n}", "purchase", START) for n in range(20)]  # one order of twenty lines
-    done, _ = steps(con, orders + lines)
-    assert traffic.frequent(done).execute()["user_id"].tolist() == ["buyer"]
+    clicks = [(user, "c", f"i{n % most}", "click", START + pd.Timedelta(seconds=50 * n))
+              for user, most in (("breadth", 70), ("one", 5)) for n in range(70)]  # fmt: skip
+    done, _ = steps(con, orders + lines + clicks)
+    assert traffic.frequent(done).execute()["user_id"].sort_values().tolist() == ["breadth", "buyer"]

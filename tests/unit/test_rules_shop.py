@@ -1,5 +1,7 @@
 """Rules of any shop: each with a row that fails it, on a generated shop whose other rows must pass."""
 
+import re
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -7,7 +9,7 @@ from faulty_shop import KEYS, Frames, Planter, plant_all
 
 from workbench.data import contract, engine, sources
 from workbench.governance import quality
-from workbench.governance.rules import ids, prices, shop
+from workbench.governance.rules import ids, prices, shop, wordless
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +220,42 @@ def test_the_form_of_nearly_all_ids(written, pattern):
     con = engine.connect("500MB", threads=1)
     table = con.create_table("ids", arrow_of(pd.DataFrame({"user_id": written})))
     assert ids.form(con, table.user_id) == pattern
+
+
+WORDS = list(dict.fromkeys(re.findall("[a-z]{3,}", str(pd.read_csv.__doc__).lower())))[:500]  # plain English
+SAID = [" ".join(WORDS[start : start + 6]) for start in range(0, len(WORDS) - 6, 2)]
+SAID_ZH = [f"这{thing}{verb}，{more}。" for thing in ("条裙子", "双鞋子", "件衬衫", "个背包", "条腰带")
+           for verb in ("很合身", "到得很快", "颜色很好看", "有点小") for more in
+           ("以后还会回购", "朋友们都说漂亮", "日常穿够用了", "质量非常好", "妹妹也想要", "穿着很舒服")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "odd"),
+    [
+        (SAID, "asdkjh wqzjdk lkjfg zxmcn", True),
+        (SAID, "xcvb, hjkjh! zzxq", True),
+        (SAID, "Das Kleid passt perfekt und sieht toll aus", False),
+        (SAID, "the Zyxqorv default", False),
+        (SAID, "xkcd", False),
+        (SAID, "我很喜欢这条裙子", False),
+        (SAID_ZH, "合友舒颜妹有到裙量", True),
+        (SAID_ZH, "这条围巾颜色很好看，妹妹也说漂亮", False),
+        (SAID_ZH, "I love this dress so much", False),
+        (SAID[:50], "ghfj kdls wqziru tyghbn", False),  # too few texts to tell
+    ],
+)
+def test_letters_that_are_no_words(said, text, odd):
+    con = engine.connect("500MB", threads=1)
+    table = con.create_table("said", arrow_of(pd.DataFrame({"text": [*said, text, None]})))
+    assert wordless.gibberish(con, table, "test").execute()["text"].tolist() == [text] * odd
+
+
+def test_one_letter_or_word_over_and_over():
+    con = engine.connect("500MB", threads=1)
+    bad = ["aaaa aaaa aaaa", "的的的的 的的的的的", "22222222222", "blah blah, blah!"]
+    good = ["very very good", "哈哈哈哈", "mmm", "good good", "", "!!!!!!!!!", None]
+    table = con.create_table("said", arrow_of(pd.DataFrame({"text": bad + good})))
+    assert sorted(table.filter(wordless.monotonous(table.text)).execute()["text"]) == sorted(bad)
 
 
 def named(name: str):

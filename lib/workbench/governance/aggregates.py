@@ -34,7 +34,8 @@ def aggregates(events: Table, items: Table, until: Iterable[int]) -> dict[str, T
 
     """
     levels, cuts = items.category.split(" > "), sorted(set(until))
-    known = contract.conform(events, "events").left_join(items.select("item_id", category=levels[:2].join(" > ")), "item_id")
+    named = items.select("item_id", category=levels[:2].join(" > "))
+    known = contract.conform(events, "events").left_join(named, "item_id")
     known = known.mutate(day=known.timestamp.date())
     past = known.filter(_.week <= cuts[-1])
     return {

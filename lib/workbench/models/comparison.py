@@ -11,11 +11,11 @@ from workbench.metrics.classification import (
     Metric,
     brier,
     calibration_error,
-    user_replicates,
     pr_auc,
     precision_recall_f1,
     reliability,
     roc_auc,
+    user_replicates,
 )
 from workbench.metrics.intervals import interval
 from workbench.models.calibration import Calibration, calibrate

@@ -1,4 +1,4 @@
-"""Rule sets, one module a kind of shop: `RULES`, `CLEANING_ORDER`, `MIN_QUALITY`, and the tables as the rules see them."""
+"""Rule sets, one module a kind of shop: `RULES`, `CLEANING_ORDER`, `MIN_QUALITY`, and the tables as rules see them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

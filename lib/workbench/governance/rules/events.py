@@ -72,7 +72,7 @@ def _robot(name: str, reason: str) -> Rule:
 
 def _just_before(t: Table, moment: Value) -> BooleanValue:
     """Whether an event comes before this moment of one visit; further apart, one is misdated, and it may be either."""
-    ahead = moment.epoch_seconds().cast("float64") - t.timestamp.epoch_seconds().cast("float64")  # type: ignore[attr-defined]
+    ahead = moment.epoch_seconds().cast("float64") - t.timestamp.epoch_seconds().cast("float64")
     return (t.timestamp < moment) & (ahead < VISIT_SECONDS)
 
 

@@ -47,7 +47,7 @@ def seen(
 ) -> tuple[dict[str, Table], Value]:
     """The events with what the log, the products and the users say about each; and the moment of collection.
 
-    Also the tables `robot_days` (see `traffic.robots`) and `farms` (see `traffic.farms`), which the rules of users read.
+    Also the tables `robot_days` and `farms` (see `traffic.robots` and `.farms`), which the rules of users read.
     """
     events = contract.conform(tables["events"], "events")
     begins, ends, dated = period(con, events, collected_at)

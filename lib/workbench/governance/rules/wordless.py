@@ -13,7 +13,10 @@ from workbench.governance.characters import HAN, KANA_HANGUL
 LETTERS, DIFFERENT = 8, 2  # a text of so many letters or digits, of which at most so many differ
 WORDS = 3  # words, or pairs of characters, below which nothing can be told
 TEXTS = 100  # different texts from which on a log says what its words look like
-STRANGE = 0.7  # share of words, and of their runs of three letters, that no other text has
+STRANGE = 0.7  # share of words, or pairs of characters, that no other text has
+UNLIKE, PAIRS = 0.45, 8  # the same of the pairs of letters in strange words, and of how many; another language has less
+VOCABULARY = 200  # words of several texts from which on nearly all pairs of letters that people write are known
+KNOWN = 0.5  # share of a text's letters that the log's common words have; below it, it is another script
 USUAL = 0.3  # the same share in the 95th percentile of texts, up to which strange words are against the log's habit
 BREAK = r"[^\p{L}\p{M}\p{N}]+"
 UNSPACED = rf"{HAN}|{KANA_HANGUL}"
@@ -32,9 +35,9 @@ def gibberish(con: ibis.BaseBackend, said: Table, name: str) -> Table:
     """Texts nearly all of whose words no other text has, and whose words are put together like no other's: text.
 
     Texts are taken apart into words or, where a script sets no spaces, into pairs of characters. A text with many new
-    words may still be right (a name, another language): so the runs of three letters of its words must be new too.
-    Texts of characters that the log hardly knows are left alone, and so is all in a log whose texts mostly have words
-    of their own.
+    words may still be right (a name, another language): so the pairs of letters in its words must be new too.
+    Texts of another writing than most of the log's (with spaces or without), or of letters that it hardly knows, are
+    left alone, and so is all in a log whose texts mostly have words of their own.
 
     Args:
         con: the engine.
@@ -50,21 +53,28 @@ def gibberish(con: ibis.BaseBackend, said: Table, name: str) -> Table:
     both = split.join(held, "word")
     shares = both.group_by("text").agg(n=_.count(), own=(_.texts == 1).mean())
     shares = engine.keep(con, f"{name}_shares", shares.filter(_.n >= WORDS))
-    usual = con.to_pandas(shares.agg(n=_.count(), high=_.own.quantile(0.95))).iloc[0]
+    unspaced = shares.text.re_search(UNSPACED)
+    usual = con.to_pandas(
+        shares.agg(n=_.count(), high=_.own.quantile(0.95), unspaced=unspaced.cast("int64").mean())
+    ).iloc[0]
     if usual["n"] < TEXTS or usual["high"] > USUAL:
         return shares.select("text").limit(0)
-    odd = shares.filter(_.own >= STRANGE).select("text")
+    pairs = bool(usual["unspaced"] > 1 / 2)
+    odd = shares.filter((shares.own >= STRANGE) & (unspaced == pairs)).select("text")
     known = held.filter(_.texts > 1)
+    if not pairs and con.to_pandas(known.count()) < VOCABULARY:
+        return shares.select("text").limit(0)
     mine = split.semi_join(odd, "text")
-    runs = mine.select("text", run=_runs(mine.word, 3).unnest()).distinct()
-    common = known.select(run=_runs(known.word, 3).unnest()).distinct().mutate(common=True)
-    new = runs.left_join(common, "run").group_by("text").agg(new=_.common.isnull().mean())
     letters = mine.select("text", letter=mine.word.split("").unnest()).distinct()
     alphabet = known.select(letter=known.word.split("").unnest()).distinct().mutate(common=True)
     seen = letters.left_join(alphabet, "letter").group_by("text").agg(seen=_.common.notnull().mean())
-    spaced = new.filter(_.new >= STRANGE).select("text")
-    unspaced = odd.filter(odd.text.re_search(UNSPACED)).select("text")
-    return spaced.union(unspaced, distinct=True).semi_join(seen.filter(_.seen >= STRANGE), "text")
+    judged = odd.semi_join(seen.filter(_.seen >= KNOWN), "text")
+    if pairs:
+        return judged
+    runs = mine.select("text", run=_runs(mine.word, 2).unnest()).distinct()
+    common = known.select(run=_runs(known.word, 2).unnest()).distinct().mutate(common=True)
+    new = runs.left_join(common, "run").group_by("text").agg(n=_.count(), new=_.common.isnull().mean())
+    return judged.semi_join(new.filter((_.n >= PAIRS) & (_.new >= UNLIKE)), "text")
 
 
 def _words(text: StringValue) -> ibis.expr.types.ArrayValue:
