@@ -150,6 +150,9 @@ def test_targets_bound_the_pairs_by_whole_groups(con, texts):
     pairs = made(recipes.find("texts", con, texts.tables, small))
     assert pairs.groupby("split").size().to_dict() == {"test": 8, "train": 48, "valid": 20}
     assert pairs.groupby("group_id").size().eq(4).all()
+    none = replace(small, pair_targets={"train": 50, "valid": 2, "test": 10})
+    with pytest.raises(ValueError, match="no pairs for valid: raise pair_targets"):
+        recipes.find("texts", con, texts.tables, none).pairs()
 
 
 def test_a_shape_from_which_nothing_is_trained_is_refused(con):
@@ -317,3 +320,47 @@ def test_sums_cover_every_dimension(shown):
     users = sums["user"][sums["user"]["until"] == shown.timetable.test_fit].set_index("user_id")
     assert users.loc["u3", "clicks"] == ((past["user_id"] == "u3") & (past["event_type"] == "click")).sum()
     assert set(sums["query"]["query"]) == {f"shoe {n}" for n in range(7)}
+
+
+GIVEN = [(), ("train",), ("valid",), ("test",), ("train", "test"), ("valid", "test"), ("train", "valid")]
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_every_split_is_there_whichever_the_publisher_gave(given):
+    ids = [f"t{n}" for n in range(600)]
+    frame = pd.DataFrame({"text_id": ids, "text": ids, "label": "a"})
+    if given:
+        frame["split"] = [given[n % len(given)] for n in range(600)]
+    texts = table(engine.connect("500MB", threads=1), "texts", frame)
+    made_of = splits.completed(texts, "text_id").execute()
+    assert made_of["split"].value_counts().reindex(["train", "valid", "test"]).ge(40).all()
+    kept = made_of.merge(frame.rename(columns={"split": "publisher"}), on="text_id")
+    if "test" in given and "train" in given:
+        assert kept.loc[kept["publisher"] == "test", "split"].eq("test").all()
+
+
+def test_a_query_however_written_is_in_one_split_and_a_pair_once(con):
+    rows = [(f"{q}-{way}", f"Query {q}" if way else f"query {q} ", f"i{i}", float(way + i), "test" if way else "train")
+            for q in range(30) for way in (0, 1) for i in range(3)]  # fmt: skip
+    rows += [("9-1", "Query 9", "i0", 3.0, "train")]
+    frame = pd.DataFrame(rows, columns=["query_id", "query", "item_id", "grade", "split"])
+    frame = pd.concat(
+        [
+            frame,
+            frame.assign(query=lambda t: t["query"] + " new", query_id=lambda t: t["query_id"] + "n", split="train"),
+        ]
+    )
+    tables = {"items": catalogue(con), "judgments": table(con, "judgments", frame)}
+    pairs = made(recipes.find("judged", con, tables, WISHES))
+    asked = pairs.assign(asked=pairs["context"].str.strip().str.lower())
+    assert asked.groupby("asked")["split"].nunique().eq(1).all()
+    assert pairs.set_index("pair_id").loc["9-1-i0", "label"] == 3
+
+
+def test_a_history_whose_next_item_is_unknown_teaches_nothing(con):
+    rows = [(f"h{n}", f"u{n}", [f"i{n % 40}"], "gone" if n % 2 else f"i{(n + 9) % 40}") for n in range(200)]
+    frame = pd.DataFrame(rows, columns=["history_id", "user_id", "item_ids", "next_item_id"])
+    tables = {"items": catalogue(con), "histories": table(con, "histories", frame)}
+    pairs = made(recipes.find("histories", con, tables, WISHES))
+    assert pairs.groupby("group_id")["label"].sum().eq(1).all()
+    assert pairs["group_id"].nunique() == 100

@@ -92,9 +92,7 @@ class Timetable:
 
         """
         if weeks < 4:
-            raise TimetableError(
-                f"the log spans {weeks} weeks, and cuts in time need 4: collect more, or split by user"
-            )
+            raise TimetableError(f"the log spans {weeks} weeks, and cuts in time need 4: collect more")
         test_fit = min(max(3, round(weeks * 48 / 53)), weeks - 1)
         fusion_fit = min(max(2, round(weeks * 43 / 53)), test_fit - 1)
         text_train = min(max(1, round(weeks * 38 / 53)), fusion_fit - 1)

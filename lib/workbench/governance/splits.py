@@ -13,10 +13,13 @@ SHARES = {"train": 0.7, "valid": 0.15, "test": 0.15}
 FINE = 16**4  # steps of a share
 
 
-def by_digest(ids: StringValue, shares: Mapping[str, float] | None = None) -> StringValue:
-    """The split of each id by its digest: the same on every machine, and all that shares an id stays together."""
+def by_digest(ids: StringValue, shares: Mapping[str, float] | None = None, salt: str = "split") -> StringValue:
+    """The split of each id by its digest: the same on every machine, and all that shares an id stays together.
+
+    A draw within what an earlier draw chose needs a salt of its own.
+    """
     shares = SHARES if shares is None else shares
-    draw, cases, reached = engine.digits(engine.digest(ids, salt="split"), 0, 4), [], 0.0
+    draw, cases, reached = engine.digits(engine.digest(ids, salt=salt), 0, 4), [], 0.0
     for name, share in shares.items():
         reached += share
         cases.append((draw < round(reached * FINE), name))
@@ -48,11 +51,11 @@ def completed(table: Table, ids: str) -> Table:
     split = table.split.fill_null("train")
     if "train" not in given | ({"train"} if "" in given else set()):
         largest = "valid" if "valid" in given else "test"
-        split = (split == largest).ifelse(by_digest(drawn, {"train": 0.8, largest: 0.2}), split)
+        split = (split == largest).ifelse(by_digest(drawn, {"train": 0.8, largest: 0.2}, "train"), split)
     if "valid" not in given:
-        split = (split == "train").ifelse(by_digest(drawn, {"train": 0.85, "valid": 0.15}), split)
+        split = (split == "train").ifelse(by_digest(drawn, {"train": 0.85, "valid": 0.15}, "valid"), split)
     if "test" not in given:
-        split = (split == "valid").ifelse(by_digest(drawn, {"valid": 0.5, "test": 0.5}), split)
+        split = (split == "valid").ifelse(by_digest(drawn, {"valid": 0.5, "test": 0.5}, "test"), split)
     return table.mutate(split=split)
 
 

@@ -140,7 +140,9 @@ class Recipe(ABC):
         sizes = made.group_by("group_id", "split").agg(pairs=_.count())
         order = engine.digest(sizes.group_id, salt=f"group{self.wishes.seed}")
         chosen = splits.fill(sizes, ["group_id"], order, self.wishes.pair_targets)
-        return made.semi_join(chosen, "group_id").order_by("pair_id")
+        if missing := set(self.wishes.pair_targets) - set(chosen.select("split").distinct().execute()["split"]):
+            raise ValueError(f"no pairs for {', '.join(sorted(missing))}: raise pair_targets, or give more data")
+        return made.semi_join(chosen, ["group_id", "split"]).order_by("pair_id")
 
 
 def as_pairs(table: Table, **own: StringValue) -> Table:
@@ -152,8 +154,8 @@ def as_pairs(table: Table, **own: StringValue) -> Table:
 def balance(pairs: Table) -> pd.DataFrame:
     """Each split's groups, pairs, positives, share of positives, and their natural rate by the weights."""
     table = pairs.group_by("split").agg(
-        groups=_.group_id.nunique(), users=_.user_id.nunique(), pairs=_.count(), positives=_.label.sum(),
-        share=_.label.mean(), natural_rate=(_.label * _.weight).sum() / _.weight.sum(),
+        groups=_.group_id.nunique(), users=_.user_id.nunique(), pairs=_.count(), positives=(_.label > 0).sum(),
+        share=(_.label > 0).mean(), natural_rate=((_.label > 0).cast("float64") * _.weight).sum() / _.weight.sum(),
     )  # fmt: skip
     return table.execute().set_index("split").reindex(list(contract.SPLITS)).dropna(how="all")
 

@@ -153,7 +153,7 @@ class BehaviourRecipe(Recipe):
             return splits.by_week(groups.week, windows)
         if by not in ("user", "query"):
             raise ValueError(f"split_by is '{by}': split by time, user or query")
-        key = groups.user_id if by == "user" else ibis.coalesce(groups.query, groups.user_id)
+        key = groups.user_id if by == "user" else ibis.coalesce(groups.query.strip().lower(), groups.user_id)
         return (groups.week <= self.timetable.test_fit).ifelse(splits.by_digest(key), ibis.null("string"))
 
     def _documents(self) -> Table:

@@ -28,6 +28,7 @@ class HistoriesRecipe(Recipe):
         known = split.join(self._contexts(split), "history_id")
         titled = self.items.select(candidate_id=_.item_id, candidate=_.title)
         first = {"label": ibis.literal(1), "weight": ibis.literal(1.0), "origin": ibis.literal("observed")}
+        known = known.semi_join(titled, known.next_item_id == titled.candidate_id)  # else there is nothing to find
         right = known.mutate(candidate_id=known.next_item_id, **first)
         both = _columns(right).union(_columns(self._negatives(known))).join(titled, "candidate_id")
         return self._targeted(

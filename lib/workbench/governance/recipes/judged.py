@@ -17,7 +17,7 @@ class JudgedRecipe(Recipe):
     omitted = dict.fromkeys(("exposure", "positions", "aggregates", "timetable"), NO_BEHAVIOUR)
 
     def pairs(self) -> Table:
-        """Every judged pair with its grade; a query is in one split only.
+        """Every judged pair with its grade (the higher one where it was judged twice); a query is in one split only.
 
         Raises:
             ValueError: a grade is no whole number.
@@ -44,7 +44,14 @@ class JudgedRecipe(Recipe):
         )
 
     def _judged(self) -> Table:
-        return splits.completed(self.tables["judgments"], "query_id")
+        """Judgments and their split: one for each query, however it is written; test wins, then valid."""
+        given = self.tables["judgments"]
+        folded = given.mutate(asked=given.query.strip().lower())
+        split = splits.completed(folded, "asked")
+        order = ibis.cases((split.split == "test", 0), (split.split == "valid", 1), else_=2)
+        place = order.min().over(ibis.window(group_by="asked"))
+        one = split.mutate(split=ibis.cases((place == 0, "test"), (place == 1, "valid"), else_="train"))
+        return one.group_by("query_id", "item_id", "split").agg(query=_.query.min(), grade=_.grade.max())
 
     def _documents(self) -> Table:
         """The catalogue, and the queries of train and valid."""
