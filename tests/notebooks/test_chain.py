@@ -96,7 +96,7 @@ def test_pairs_and_corpus_keep_to_the_timetable(run: Path) -> None:
 
 def test_governance_accounts_for_every_row(run: Path) -> None:
     rows = metrics(run, "01_governance")
-    counts = rows[rows.subject == "purchases"].set_index("metric").value
+    counts = rows[rows.subject == "events"].set_index("metric").value
     assert counts["collected"] + counts["added"] == counts[["clean", "quarantined", "merged"]].sum()
     quarantine = pd.read_parquet(run / "01_governance/data/quarantine.parquet")
     assert (quarantine["table"] == "events").sum() == counts["quarantined"]
