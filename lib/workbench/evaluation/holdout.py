@@ -42,4 +42,5 @@ def count_use(register: Path, governed: Path, weeks: tuple[int, int], stage: Pat
         except json.JSONDecodeError as error:
             raise ValueError(f"{register} is damaged ({error}): mend or move it, then run again") from error
         file.write(json.dumps(use) + "\n")
-    return 1 + sum((other["data"], other["weeks"]) == (use["data"], use["weeks"]) for other in uses)
+    same = [other for other in uses if other.get("data") == raw]
+    return 1 + sum(other.get("weeks", use["weeks"]) == use["weeks"] for other in same)  # older lines name no weeks
