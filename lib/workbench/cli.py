@@ -173,8 +173,8 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _show_source(project: Project, parameters: dict[str, Any]) -> None:
-    """What a stage's own files hold; nothing for a stage without a source, or one whose files come installed."""
-    if not parameters.get("folder"):
+    """Whether a stage's source is right, and what its own files hold; files that come installed are not opened."""
+    if "source" not in parameters:
         return
     from workbench.data import engine, sources  # here: the engine takes a second to load
     from workbench.data.preview import preview
@@ -183,6 +183,8 @@ def _show_source(project: Project, parameters: dict[str, Any]) -> None:
         source = sources.find(
             parameters["source"], locate(parameters["folder"], project.root), parameters["source_options"]
         )
+        if not parameters["folder"]:
+            return
         found = preview(source, engine.connect(parameters["memory_limit"], parameters["threads"]))
     for table in found.tables:
         lines = [_file(file) for file in table.files]
@@ -198,8 +200,12 @@ def _show_source(project: Project, parameters: dict[str, Any]) -> None:
 
 def _file(read: Any) -> str:
     """What was found in one file."""
-    how = [read.encoding + (" (detected)" if read.detected else "") if read.encoding else "", repr(read.delimiter)]
-    return f"  {read.file}: {', '.join(part for part in how if part.strip(chr(39)))}; {read.rows:,} rows"
+    how = [f"{read.rows:,} rows"]
+    if read.encoding:
+        how.append(f"{read.encoding} (detected)" if read.detected else read.encoding)
+    if read.delimiter:
+        how.append(f"delimiter {read.delimiter!r}")
+    return f"  {read.file}: {', '.join(how)}"
 
 
 def _rows(frame: Any, mapped: dict[str, str]) -> Table:

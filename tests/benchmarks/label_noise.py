@@ -53,19 +53,9 @@ SETS: dict[str, Callable[[int], pd.DataFrame]] = {
 }
 
 
-def flip(texts: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Move labels of a share of the rows to another class, each alike; the texts, and which rows moved."""
-    rng = np.random.default_rng(seed)
-    codes, names = pd.factorize(texts["label"], sort=True)
-    moved = np.zeros(len(codes), bool)
-    moved[rng.choice(len(codes), round(share * len(codes)), replace=False)] = True
-    codes = np.where(moved, (codes + rng.integers(1, len(names), len(codes))) % len(names), codes)
-    return texts.assign(label=np.asarray(names)[codes]), moved
-
-
 def measure(texts: pd.DataFrame, seed: int) -> pd.DataFrame:
     """One seed: method, flagged, precision, recall, rows, seconds (of the whole, the same in each row)."""
-    noisy, moved = flip(texts, SHARE, seed)
+    noisy, moved = label_noise.plant(texts, SHARE, seed)
     began = time.monotonic()
     codes, _ = pd.factorize(noisy["label"], sort=True)
     probabilities = label_noise.out_of_sample(noisy["text"], codes, seed=seed)

@@ -39,7 +39,7 @@ def test_check_opens_the_files_and_shows_parsed_rows(project, workbench, capsys)
     assert workbench("check", "right") == 0
     said = capsys.readouterr().out
     assert "texts: 3 rows parse" in said
-    assert "questions.csv: utf-8 (detected), ';'; 3 rows" in said
+    assert "questions.csv: 3 rows, utf-8 (detected), delimiter ';'" in said
     assert "where is my card" in said
 
 
@@ -54,6 +54,11 @@ def test_check_names_the_nearest_column(project, workbench, capsys):
 def test_check_takes_settings_and_refuses_a_folder_without_files(project, workbench, capsys):
     assert workbench("check", "right", "--set", "01_governance.folder=elsewhere") == 2
     assert "elsewhere does not exist: set `folder`" in capsys.readouterr().err
+
+
+def test_check_looks_at_a_source_without_a_folder_too(project, workbench, capsys):
+    assert workbench("check", "right", "--set", "01_governance.folder=''") == 2
+    assert "needs the parameter folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.label_noise import flip, measure, summary
+from benchmarks.label_noise import measure, summary
 from workbench.data import engine
 from workbench.governance import corrections, label_noise
 from workbench.governance.corrections import CorrectionsError
@@ -46,7 +46,7 @@ def right_and_found(found: pd.DataFrame, moved: np.ndarray) -> tuple[float, floa
 @pytest.mark.parametrize(("words", "joint"), [(WORDS, " "), (CHINESE, "")])
 def test_what_is_flagged_was_flipped(words: dict[str, str], joint: str) -> None:
     clean = made(400, words, joint)
-    texts, moved = flip(clean, 0.1, seed=4)
+    texts, moved = label_noise.plant(clean, 0.1, seed=4)
     found = label_noise.find(texts, seed=0)
     assert list(found) == list(label_noise.COLUMNS)
     precision, recall = right_and_found(found, moved)
@@ -62,7 +62,7 @@ def test_clean_labels_are_left_alone() -> None:
 
 
 def test_same_seed_same_result_in_any_order_of_rows() -> None:
-    texts, _ = flip(made(150, WORDS, " "), 0.1, seed=4)
+    texts, _ = label_noise.plant(made(150, WORDS, " "), 0.1, seed=4)
     shuffled = texts.sample(frac=1, random_state=1)
     first, second = label_noise.find(texts, folds=3), label_noise.find(shuffled, folds=3)
     assert second["text_id"].tolist() == shuffled["text_id"].tolist()
@@ -70,7 +70,7 @@ def test_same_seed_same_result_in_any_order_of_rows() -> None:
 
 
 def test_cleanlab_can_decide() -> None:
-    texts, _ = flip(made(150, WORDS, " "), 0.2, seed=4)
+    texts, _ = label_noise.plant(made(150, WORDS, " "), 0.2, seed=4)
     found = label_noise.find(texts, method="both")
     assert found["flagged"].equals(found["confident"])
     assert found["flagged"].any()
@@ -164,7 +164,7 @@ def test_flips_in_real_questions_are_found(require) -> None:
     raw = pd.read_csv(path).rename(columns={"category": "label"})
     chosen = sorted(raw["label"].unique())[::8]
     clean = raw[raw["label"].isin(chosen)].reset_index(drop=True)
-    texts, moved = flip(clean.assign(text_id=[f"{i:05d}" for i in clean.index]), 0.1, seed=4)
+    texts, moved = label_noise.plant(clean.assign(text_id=[f"{i:05d}" for i in clean.index]), 0.1, seed=4)
     precision, recall = right_and_found(label_noise.find(texts), moved)
     assert precision >= 0.8
     assert recall >= 0.7
@@ -173,7 +173,7 @@ def test_flips_in_real_questions_are_found(require) -> None:
 def test_the_benchmark_counts_what_moved() -> None:
     runs = pd.concat([measure(made(150, WORDS, " "), seed) for seed in (0, 1)])
     first = runs[(runs["method"] == "ours") & (runs["seed"] == 0)].iloc[0]
-    noisy, moved = flip(made(150, WORDS, " "), 0.1, seed=0)
+    noisy, moved = label_noise.plant(made(150, WORDS, " "), 0.1, seed=0)
     assert moved.sum() == 15
     assert (noisy["label"] != made(150, WORDS, " ")["label"]).equals(pd.Series(moved))
     precision, recall = right_and_found(label_noise.find(noisy, seed=0), moved)

@@ -60,7 +60,7 @@ def positive_share(balance: pd.DataFrame) -> Figure:
     for shift, column, label in ((-0.2, "share", "in the pairs"), (0.2, "natural_rate", "weighted: as shown")):
         bars = axes.bar(columns + shift, balance[column], 0.38, label=label)
         axes.bar_label(bars, [f"{value:.2%}" for value in balance[column]], padding=2, fontsize=9)
-    axes.set(xticks=columns, xticklabels=list(balance.index), yscale="log", ylabel="share bought")
+    axes.set(xticks=columns, xticklabels=list(balance.index), yscale="log", ylabel="share positive")
     axes.set(title="Positives among the pairs", ylim=(balance["natural_rate"].min() / 3, 1))
     axes.legend(loc="upper right", ncols=2)
     return figure

@@ -234,18 +234,19 @@ def by_class(found: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["share", "label"], ascending=[False, True], ignore_index=True)
 
 
-def plant(texts: pd.DataFrame, share: float, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
-    """Move a share of the labels to another class drawn alike, to see what `find` finds of them.
+def plant(texts: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Move a share of the labels to another class, each alike, to see what `find` finds of them.
 
     Returns:
-        Which rows were moved [rows], and the texts with the labels moved.
+        The texts with the labels moved, and which rows were [rows].
 
     """
     rng = np.random.default_rng(seed)
     codes, names = pd.factorize(texts["label"], sort=True)
-    moved = rng.random(len(texts)) < share
-    shifted = (codes + rng.integers(1, len(names), len(texts))) % len(names)
-    return moved, texts.assign(label=np.asarray(names)[np.where(moved, shifted, codes)])
+    moved = np.zeros(len(codes), bool)
+    moved[rng.choice(len(codes), round(share * len(codes)), replace=False)] = True
+    codes = np.where(moved, (codes + rng.integers(1, len(names), len(codes))) % len(names), codes)
+    return texts.assign(label=np.asarray(names)[codes]), moved
 
 
 def from_reviews(events: Table, bad: float = 2, good: float = 4) -> Table:

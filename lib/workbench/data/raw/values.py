@@ -185,13 +185,11 @@ def translated(text: StringValue, names: Mapping[str, str]) -> StringValue:
 def parsed(
     text: StringValue, kind: str, forms: Sequence[str], zone: str, how: Mapping[str, str], scale: float
 ) -> Value:
-    """Text in a type of the contract; `how` has `decimal`, `thousands` and `separator`."""
+    """Text in a type of the contract that is no list; `how` has `decimal` and `thousands`."""
     if kind == contract.UTC:
         return time(text, forms, zone)
     if kind == "boolean":
         return flag(text)
-    if kind == "array<string>":
-        return items(text, how["separator"])
     if kind in ("float64", "int64"):
         value = scaled(number(text, how["decimal"], how["thousands"]), scale)
         return whole(value) if kind == "int64" else value

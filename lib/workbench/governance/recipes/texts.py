@@ -1,5 +1,7 @@
 """Labelled texts: each is paired with its own label and, as negatives, with labels that it does not have."""
 
+from functools import cached_property
+
 import ibis
 from ibis import _
 from ibis.expr.types import Table
@@ -17,7 +19,7 @@ class TextsRecipe(Recipe):
     group = "text"
     omitted = dict.fromkeys(("exposure", "positions", "aggregates", "timetable"), NO_BEHAVIOUR)
 
-    @property
+    @cached_property
     def items(self) -> Table:
         """The classes as items, so that a pair's candidate can be looked up as everywhere."""
         named = self.tables["texts"].select(item_id=_.label).distinct()
