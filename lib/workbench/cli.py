@@ -56,7 +56,7 @@ def run(
 
 @app.command()
 def check(profile: ProfileName, settings: Settings = None, outputs: Outputs = None) -> None:
-    """Check a profile, show what it sets, and open the files of a shop's own; nothing is run."""
+    """Check a profile, show what it sets, and read the files that a run would read; nothing is run."""
     project = Project.find(outputs=outputs)
     project.check_outputs()
     loaded = load_profile(project, profile, tuple(settings or ()))
@@ -173,7 +173,7 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _show_source(project: Project, parameters: dict[str, Any]) -> None:
-    """Whether a stage's source is right, and what its own files hold; files that come installed are not opened."""
+    """What the files of a stage's source hold, wherever a run would find them."""
     if "source" not in parameters:
         return
     from workbench.data import engine, sources  # here: the engine takes a second to load
@@ -183,18 +183,18 @@ def _show_source(project: Project, parameters: dict[str, Any]) -> None:
         source = sources.find(
             parameters["source"], locate(parameters["folder"], project.root), parameters["source_options"]
         )
-        if not parameters["folder"]:
-            return
-        found = preview(source, engine.connect(parameters["memory_limit"], parameters["threads"]))
+        limits = (parameters["memory_limit"], parameters["threads"], parameters.get("temp_directory", ""))
+        found = preview(source, engine.connect(*limits))
     for table in found.tables:
         lines = [_file(file) for file in table.files]
-        rejected = f", {table.rejected:,} cannot be read" if table.rejected else ""
+        rejected = f", {table.rejected:,} are rejected" if table.rejected else ""
         console.print(f"\n{table.table}: {table.rows:,} rows parse{rejected}", *lines, sep="\n", soft_wrap=True)
         if table.unparsed:
             bad = ", ".join(f"{column} ({count:,})" for column, count in table.unparsed.items())
             console.print(f"values that do not parse and become empty: {bad}", soft_wrap=True)
         console.print(_rows(table.sample, table.mapped))
-    for line in (*found.notes, *(f"{row.key}: {row.reasons}" for row in found.reasons.itertuples())):
+    why = (f"{row.reasons}: {row.rows:,} rows of {row.table}, such as {row.key}" for row in found.reasons.itertuples())
+    for line in (*found.notes, *why):
         console.print(line, soft_wrap=True)
 
 

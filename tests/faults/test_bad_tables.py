@@ -69,7 +69,7 @@ def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
 
 def test_a_wrong_delimiter_is_refused_and_the_likely_one_named(tmp_path: Path) -> None:
     content = "id;title;price\n1;shoe;2\n"
-    assert "set `delimiter` to ';'" in refused(tmp_path, content, delimiter=",")
+    assert "its delimiter is rather ';'" in refused(tmp_path, content, delimiter=",")
     assert frame(of_items(tmp_path, content))["price"].tolist() == [2.0]
     assert "longer than one character" in refused(tmp_path, content, delimiter=";;")
 
@@ -337,6 +337,16 @@ def test_json_that_does_not_parse_is_rejected_or_refused(tmp_path: Path) -> None
         with pytest.raises(SourceError) as error:
             collected(tmp_path, {"files": "t.json", "columns": TEXTS})
         assert "\n" not in str(error.value)
+
+
+def test_a_broken_object_costs_no_other_row_of_an_array(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text('[{"text": "a", "label": "x"}, 7, {"text": "b" "label": 1}, {"text": "c"}')
+    found = collected(tmp_path, {"files": "t.json", "columns": TEXTS})
+    assert frame(found, "texts")["text_id"].tolist() == ["1-1", "1-4"]
+    assert frame(found, "texts")["text"].tolist() == ["a", "c"]
+    bad = rejected(found)
+    assert bad["key"].tolist() == ["t.json:2", "t.json:3"]
+    assert bad["row"].str.startswith(("7", '{"text": "b"')).all()
 
 
 def test_lists_that_do_not_parse_are_recorded(tmp_path: Path) -> None:

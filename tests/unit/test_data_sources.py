@@ -61,6 +61,31 @@ def test_check_looks_at_a_source_without_a_folder_too(project, workbench, capsys
     assert "needs the parameter folder" in capsys.readouterr().err
 
 
+def test_check_opens_what_a_source_finds_without_a_folder(project, workbench, capsys):
+    """The files of an installed package, and files named by absolute paths or addresses."""
+    path = project / "parameters/right.yaml"
+    profile = path.read_text()
+    path.write_text("notebooks: [01_governance]\n01_governance: {source: open_bandit}\n")
+    assert workbench("check", "right") == 0
+    assert "events: 10,046 rows parse" in capsys.readouterr().out
+    for place in (project / "data/questions.csv", (project / "data/questions.csv").as_uri(), project / "data/q*.csv"):
+        path.write_text(profile.replace("folder: data", "folder: ''").replace("questions.csv", str(place)))
+        assert workbench("check", "right") == 0
+        assert "texts: 3 rows parse" in capsys.readouterr().out
+        assert workbench("check", "right", "--set", "01_governance.folder=nowhere") == 0
+        capsys.readouterr()
+
+
+def test_check_says_which_file_is_missing_where_no_folder_is_given(project, workbench, capsys):
+    path = project / "parameters/right.yaml"
+    profile = path.read_text().replace("folder: data", "folder: ''")
+    for name, said in (("question.csv", "did you mean 'questions.csv'"), ("*.tsv", "no file matches")):
+        path.write_text(profile.replace("questions.csv", f"'{project / 'data' / name}'"))
+        assert workbench("check", "right") == 2
+        err = capsys.readouterr().err
+        assert (err.count("\n"), said in err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

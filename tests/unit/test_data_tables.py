@@ -14,7 +14,9 @@ import pytest
 from workbench.data import contract, engine, sources
 from workbench.data.collected import Collected, SourceError
 from workbench.data.preview import preview
+from workbench.data.raw import delimited, json_rows, reading
 from workbench.data.sources import tables
+from workbench.governance import cleaning
 from workbench.run.profile import load_profile, read_yaml
 from workbench.run.project import Project
 
@@ -30,6 +32,7 @@ EVENTS = {
     "constants": {"currency": "EUR"},
     "timezone": "Europe/Berlin",
 }
+NOTHING_FAILS = pd.DataFrame({"rule": pd.Series(dtype=str), "failing": pd.Series(dtype=int)})
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +83,55 @@ def test_a_behaviour_log_with_its_catalogue(con: ibis.BaseBackend, shop: Path) -
     assert ("events", "timestamp", "text, Europe/Berlin where it gives no offset", "time in UTC") in found.conversions
 
 
-def test_own_rows_keep_the_order_of_the_file_with_several_threads(tmp_path: Path) -> None:
-    rows = [f"text {i},{i}" for i in range(50_000)]
-    (tmp_path / "t.csv").write_text("text,label\n" + "\n".join(rows))
-    many = engine.connect("500MB", threads=2)
-    texts = {"files": "t.csv", "columns": {"text": "text", "label": "label"}}
-    made = collect(many, tmp_path, shape="texts", texts=texts).tables["texts"]
-    wrong = made.filter(made.text_id != ("1-" + (made.label.cast("int64") + 1).cast("string")))
-    assert (made.count().execute(), wrong.count().execute()) == (50_000, 0)
+def written(path: Path, count: int, ragged: bool) -> None:
+    """A file whose row number n holds n, a broken row first if asked for."""
+    with path.open("w") as file:
+        if path.suffix == ".csv":
+            file.write("n,other\n" + "broken\n" * ragged)
+            file.writelines(f"{n},{'x' * (n % 7)}\n" for n in range(1 + ragged, count + 1))
+        else:
+            begin, end = ("[", "]") if path.suffix == ".json" else ("", "")
+            between = ",\n" if begin else "\n"
+            file.write(begin + "{broken}\n" * ragged)
+            file.write(between.join(f'{{"n": {n}}}' for n in range(1 + ragged, count + 1)) + end)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json"])
+@pytest.mark.parametrize(("count", "block", "ragged"), [(100_000, 20_000, False), (30_000, 20_000, True)])
+def test_rows_have_the_numbers_of_the_file_with_several_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, count: int, block: int, ragged: bool
+) -> None:
+    monkeypatch.setattr(delimited, "ROW_BYTES", block)
+    monkeypatch.setattr(json_rows, "ROW_BYTES", block)
+    written(tmp_path / name, count, ragged)
+    numbers_are_those_of(tmp_path / name, count - ragged)
+
+
+def test_over_a_million_rows_have_the_numbers_of_the_file(tmp_path: Path) -> None:
+    written(tmp_path / "a.csv", 1_100_000, ragged=False)
+    numbers_are_those_of(tmp_path / "a.csv", 1_100_000)
+
+
+def numbers_are_those_of(path: Path, rows: int) -> None:
+    """Read a file twice with two threads: the rows are all there, with their numbers."""
+    for attempt in ("one", "two"):
+        many = engine.connect("500MB", threads=2)
+        order_kept: list[bool] = []
+        asked = many.raw_sql
+
+        def raw_sql(query: str, asked: Callable[..., Any] = asked, kept: list[bool] = order_kept, **more: Any) -> Any:
+            if "row_number() OVER ()" in query:  # without an order it promises nothing, unless this is set
+                kept.append(asked("SELECT current_setting('preserve_insertion_order')").fetchone()[0])
+            return asked(query, **more)
+
+        many.raw_sql = raw_sql
+        reading.begin(many)
+        (scratch := path.parent / f"scratch-{attempt}").mkdir()
+        reading.read(many, "made", path, path.name, ["n"], reading.Format(), "items", scratch)
+        assert asked("SELECT count(*), count(DISTINCT row) FROM made").fetchone() == (rows, rows)
+        assert asked("SELECT count(*) FROM made WHERE row <> CAST(v0 AS BIGINT)").fetchone() == (0,)
+        assert all(order_kept)
+        assert asked("SELECT current_setting('preserve_insertion_order')").fetchone() == (False,)
 
 
 def test_judged_search_results(con: ibis.BaseBackend, shop: Path) -> None:
@@ -117,7 +161,7 @@ def test_histories_as_lists_or_with_separators(con: ibis.BaseBackend, shop: Path
     assert frame(found, "histories")["item_ids"].map(list).tolist() == [["1", "2"]]
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "json", "keyed.json", "parquet", "csv.gz"])
+@pytest.mark.parametrize("ending", ["jsonl", "json", "keyed.json", "one.json", "joined.json", "parquet", "csv.gz"])
 def test_every_format_gives_the_same_table(con: ibis.BaseBackend, tmp_path: Path, ending: str) -> None:
     rows = pd.DataFrame(
         {
@@ -134,11 +178,15 @@ def test_every_format_gives_the_same_table(con: ibis.BaseBackend, tmp_path: Path
         rows.to_parquet(path)
     elif ending == "csv.gz":
         rows.to_csv(path, index=False)
-    elif ending == "keyed.json":
-        path.write_text(json.dumps({row["id"]: row for row in plain}, indent=1))
+    elif ending in ("keyed.json", "one.json"):
+        path.write_text(
+            json.dumps({row["id"]: row for row in plain}, indent=1 if ending == "keyed.json" else None) + "\n"
+        )
+    elif ending == "joined.json":
+        path.write_text("".join(json.dumps(row, indent=1) for row in plain))
     else:
         path.write_text(json.dumps(plain) if ending == "json" else "\n".join(map(json.dumps, plain)))
-    key = "_key" if ending == "keyed.json" else "id"
+    key = "_key" if ending in ("keyed.json", "one.json") else "id"
     columns = {"text_id": key, "text": "body", "label": "stars", "timestamp": "at", "tags": "tags"}
     texts = {"files": path.name, "columns": columns, "lists": ["tags"]}
     made = frame(collect(con, tmp_path, shape="texts", texts=texts), "texts")
@@ -184,13 +232,47 @@ def test_epochs_in_seconds_and_milliseconds(con: ibis.BaseBackend, tmp_path: Pat
         assert frame(found, "texts")["timestamp"][0].year == year
 
 
-def test_rows_that_are_equal_count_once_where_asked(con: ibis.BaseBackend, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("id,name,text,label\n1,shoe,a,x\n1,shoe,b,y\n2,boot,c,x\n")
-    items = {"files": "t.csv", "columns": {"item_id": "id", "title": "name"}, "distinct": True}
+def test_rows_that_are_equal_count_once_where_asked_and_the_others_are_rejected(
+    con: ibis.BaseBackend, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text(
+        "id,name,row,text,label\n1.0,shoe,7,a,x\n1,shoe,7,b,y\n2,,,c,x\n2,,,c,x\n1,Shoe,7,b,y\n"
+    )
+    items = {"files": "t.csv", "columns": {"item_id": "id", "title": "name", "row": "row"}, "distinct": True}
     texts = {"files": "t.csv", "columns": {"text": "text", "label": "label"}}
     found = collect(con, tmp_path, shape="texts", texts=texts, items=items)
-    assert frame(found, "items")["item_id"].tolist() == ["1", "2"]
-    assert "items: 3 rows hold 2 different ones, each taken once" in found.notes
+    made = frame(found, "items")
+    assert sorted(zip(made["item_id"], made["title"].fillna(""), strict=True)) == [
+        ("1", "Shoe"), ("1", "shoe"), ("2", "")
+    ]  # fmt: skip
+    assert list(made.columns) == [*contract.COLUMNS["items"], "row"]
+    assert found.rejected is not None
+    rejected = found.rejected.order_by("key").execute()
+    assert rejected.to_dict("records") == [
+        {"table": "items", "key": "t.csv:row 2", "reasons": "equal to another row",
+         "row": '{"id":"1","name":"shoe","row":"7"}'},
+        {"table": "items", "key": "t.csv:row 4", "reasons": "equal to another row",
+         "row": '{"id":"2","name":null,"row":null}'},
+    ]  # fmt: skip
+    kept = {name: table for name, table in found.tables.items() if name in ("items", "texts")}
+    keys = {"items": "item_id", "texts": "text_id"}
+    cleaned = cleaning.clean(con, kept, kept, [], keys, NOTHING_FAILS, found.conversions, found.rejected)
+    balance = cleaned.balance.set_index("table")
+    assert balance.loc["items"].tolist() == [5, 0, 3, 2, 0]
+    assert balance.loc["texts"].tolist() == [5, 0, 5, 0, 0]
+
+
+def test_of_equal_rows_in_several_files_the_first_stays(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"t{number}.csv").write_text(
+            "id,name,text,label\n" + "".join(f"{i},n,t,x\n" for i in range(20_000))
+        )
+    columns = {"files": "t*.csv", "columns": {"item_id": "id", "title": "name"}, "distinct": True}
+    texts = {"files": "t1.csv", "columns": {"text": "text", "label": "label"}}
+    found = collect(engine.connect("500MB", threads=2), tmp_path, shape="texts", texts=texts, items=columns)
+    assert found.rejected is not None
+    gone = found.rejected.filter(found.rejected.key.startswith("t2.csv"))
+    assert [table.count().execute() for table in (found.tables["items"], found.rejected, gone)] == [20_000] * 3
 
 
 def test_what_a_shape_needs_is_asked_for(tmp_path: Path) -> None:
@@ -263,7 +345,8 @@ def read_set(con: ibis.BaseBackend, require: Require, profile: str) -> tuple[dic
     source = sources.find(section["source"], str(folder), section["source_options"])
     collected, found = tables.read(con, source.files(), source.options)
     assert collected.rejected is not None
-    assert [table.count().execute() for table in (collected.rejected, collected.tables["unparsed"])] == [0, 0]
+    unread = collected.rejected.filter(collected.rejected.reasons != "equal to another row")
+    assert [table.count().execute() for table in (unread, collected.tables["unparsed"])] == [0, 0]
     counts = {table: sum(one.rows for one in found if one.table == table) for table in collected.tables}
     return {table: count for table, count in counts.items() if count}, collected
 
@@ -307,5 +390,7 @@ def test_clothing_reviews_by_its_profile(con: ibis.BaseBackend, require: Require
     assert len(texts) == 23_486
     assert set(texts["label"]) == {"1", "2", "3", "4", "5"}
     assert items["item_id"].nunique() == 1_206
+    assert collected.rejected is not None
+    assert len(items) + collected.rejected.count().execute() == 23_486
     assert "General > Dresses > Dresses" in set(items["category"])
     assert set(texts["item_id"]) == set(items["item_id"])

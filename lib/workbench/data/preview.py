@@ -7,12 +7,13 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import Table
 
-from workbench.data.collected import Collected
-from workbench.data.raw import reading
+from workbench.data.collected import REJECTED
+from workbench.data.raw import mapping, reading
 from workbench.data.raw.reading import FileRead
 from workbench.data.sources import Source, tables
 
 SHOWN = 3
+NOTHING = dict.fromkeys(REJECTED, "string")
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class TablePreview:
         table: its name.
         files: what was found in each file; empty for a source with a layout of its own.
         mapped: the table's columns and what they are made of.
-        rows: how many rows parse; where equal rows count once, how many the files hold.
-        rejected: how many rows cannot be read.
+        rows: how many rows parse.
+        rejected: how many rows cannot be read, or equal another where equal rows count once.
         unparsed: by column, how many values are null because they do not parse.
         sample: three rows that parse.
 
@@ -41,7 +42,10 @@ class TablePreview:
 
 @dataclass(frozen=True)
 class Preview:
-    """All tables of a source, its notes, and the first reasons for which rows were rejected."""
+    """All tables of a source, its notes, and the commonest reasons for rejecting rows: table, reasons, rows, key, row.
+
+    `rows` is how many were rejected so, `key` and `row` are one of them.
+    """
 
     source: str
     shape: str
@@ -57,44 +61,30 @@ def preview(source: Source, con: ibis.BaseBackend) -> Preview:
         SourceError: a file or a mapped column is missing, or a file cannot be read; the sentence says what to do.
 
     """
-    paths = source.files()
-    if source.module is not tables:
-        collected = source.collect(con, paths)
-        found = [_of_table(name, table, collected) for name, table in collected.tables.items()]
-        return _preview(source, collected, found)
-    collected, reads = tables.read(con, paths, source.options)
-    mappings = tables.mappings(source.options)
+    mapped: dict[str, dict[str, str]] = {}
+    reads: list[FileRead] = []
+    if source.module is tables:
+        mapped = {name: _mapped(one) for name, one in tables.mappings(source.options).items()}
+        collected, reads = tables.read(con, source.files(), source.options)
+    else:
+        collected = source.collect(con, source.files())
+    rejected = collected.rejected if collected.rejected is not None else ibis.memtable({}, schema=NOTHING)
+    names = mapped or [name for name in collected.tables if name != "unparsed"]
     found = [
-        _of_table(name, collected.tables[name], collected, [one for one in reads if one.table == name], _mapped(mapped))
-        for name, mapped in mappings.items()
+        TablePreview(
+            table=name,
+            rows=int(collected.tables[name].count().execute()),
+            sample=collected.tables[name].order_by(collected.tables[name].columns[0]).limit(SHOWN).execute(),
+            files=tuple(one for one in reads if one.table == name),
+            mapped=mapped.get(name, {}),
+            rejected=int(rejected.filter(_.table == name).count().execute()),
+            unparsed=_unparsed(name, collected.tables.get("unparsed")),
+        )
+        for name in names
     ]
-    return _preview(source, collected, found)
-
-
-def _preview(source: Source, collected: Collected, found: list[TablePreview]) -> Preview:
-    reasons = pd.DataFrame(columns=["table", "key", "reasons", "row"])
-    if collected.rejected is not None:
-        reasons = collected.rejected.order_by("table", "key").limit(SHOWN).execute()
-    return Preview(source.name, collected.shape, tuple(found), tuple(collected.notes), reasons)
-
-
-def _of_table(
-    name: str,
-    table: Table,
-    collected: Collected,
-    reads: list[FileRead] | None = None,
-    mapped: dict[str, str] | None = None,
-) -> TablePreview:
-    rejected = collected.rejected
-    return TablePreview(
-        table=name,
-        rows=sum(one.rows for one in reads) if reads else int(table.count().execute()),
-        sample=table.order_by(table.columns[0]).limit(SHOWN).execute(),
-        files=tuple(reads or ()),
-        mapped=mapped or {},
-        rejected=0 if rejected is None else int(rejected.filter(_.table == name).count().execute()),
-        unparsed=_unparsed(name, collected.tables.get("unparsed")),
-    )
+    example = {"rows": _.count(), "key": _.key.min(), "row": _.row.argmin(_.key)}
+    reasons = rejected.group_by("table", "reasons").agg(**example).order_by(ibis.desc("rows"), "table", "reasons")
+    return Preview(source.name, collected.shape, tuple(found), tuple(collected.notes), reasons.limit(SHOWN).execute())
 
 
 def _unparsed(name: str, unparsed: Table | None) -> dict[str, int]:
@@ -105,7 +95,7 @@ def _unparsed(name: str, unparsed: Table | None) -> dict[str, int]:
     return dict(zip(counts["column"], counts["values"].astype(int), strict=True))
 
 
-def _mapped(mapped: "tables.mapping.Mapping") -> dict[str, str]:
+def _mapped(mapped: mapping.Mapping) -> dict[str, str]:
     """Each column and what it is made of, in the words of the parameters file."""
     given = mapped.given
     constants = {column: f"constant {value!r}" for column, value in given["constants"].items()}

@@ -14,6 +14,7 @@ import ibis
 
 from workbench.data.collected import SourceError
 from workbench.data.raw.batches import Batches
+from workbench.data.raw.sql import load_numbered, quoted
 
 DELIMITERS = (",", "\t", ";", "|")
 ONE_COLUMN = "\x1f"  # splits nothing: for a file of one column, whose texts may hold every other delimiter
@@ -58,7 +59,7 @@ def layout(path: Path, delimiter: str, names: Sequence[str], label: str) -> Layo
     if delimiter and len(sample[0]) == 1:
         likely = max(DELIMITERS, key=lambda one: _fit(_sample(path, one)))
         if likely != delimiter and _fit(_sample(path, likely))[1] > 1:
-            raise SourceError(f"{label} is one column when split at {delimiter!r}: set `delimiter` to {likely!r}")
+            raise SourceError(f"{label} is one column when split at {delimiter!r}: its delimiter is rather {likely!r}")
     if names:
         if len(names) != len(sample[0]):
             raise SourceError(f"{label} has {len(sample[0])} columns and `header` names {len(names)}: name all of them")
@@ -73,11 +74,11 @@ def layout(path: Path, delimiter: str, names: Sequence[str], label: str) -> Layo
 
 def load(
     con: ibis.BaseBackend, name: str, path: Path, how: Layout, wanted: Sequence[int], scratch: Path, label: str
-) -> tuple[int, Path | None]:
+) -> tuple[int, str]:
     """Read the wanted columns as text into the engine's table `name`: row, v0, v1, …; row counts from 1 in the file.
 
     Returns:
-        How many rows could not be read, and the Parquet file of them (key, reasons, text), if any.
+        How many rows could not be read, and what the engine reads them from (key, reasons, text), if there are any.
 
     """
     chosen = ", ".join(f"c{column} AS v{i}" for i, column in enumerate(wanted))
@@ -87,22 +88,16 @@ def load(
         f"columns={{{columns}}}, auto_detect=false, strict_mode=true, "
         f"max_line_size={ROW_BYTES}, buffer_size={2 * ROW_BYTES}"
     )
-    query = f"SELECT row_number() OVER () AS row, {chosen} FROM read_csv({quoted(path)}, {options})"
     try:
         if _begins_blank(path):  # the engine would take the blank line for the header
             raise duckdb.InvalidInputException
-        con.raw_sql(f"CREATE OR REPLACE TABLE {name} AS {query}")  # row_number() without an order keeps the file's
-        return 0, None
+        load_numbered(con, name, chosen, f"read_csv({quoted(path)}, {options})")
+        return 0, ""
     except duckdb.InvalidInputException:  # rows that are ragged, too long, or quoted wrongly
         clean, rejected = scratch / f"{name}.parquet", scratch / f"{name}.rejected"
         count = _read_carefully(path, how, wanted, clean, rejected, label)
         con.raw_sql(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM read_parquet({quoted(clean)})")
-        return count, rejected
-
-
-def quoted(text: object) -> str:
-    """A text as SQL writes it."""
-    return "'" + str(text).replace("'", "''") + "'"
+        return count, f"read_parquet({quoted(rejected)})"
 
 
 def _sample(path: Path, delimiter: str) -> list[list[str]]:
@@ -144,7 +139,7 @@ def _records(file: TextIO, delimiter: str, width: int, named: bool) -> Iterator[
     """Every record: its first line's number, its text, its values, and what is wrong with it, or ""."""
     lines = _Lines(file)
     while named and lines.more():
-        _parse(lines, delimiter, width)
+        _split(lines.record(), delimiter, width)
         named = not "".join(lines.taken).strip(" \r\n")  # the header is the first line that is not blank
     while lines.more():
         number = lines.number + 1
@@ -153,7 +148,7 @@ def _records(file: TextIO, delimiter: str, width: int, named: bool) -> Iterator[
             if width == 1 or text.strip(" \r\n"):
                 yield number, text, *_fitted(text.rstrip("\r\n").split(delimiter), width)
             continue
-        values, problem = _parse(lines, delimiter, width)
+        values, problem = _split(lines.record(), delimiter, width)
         if problem and len(lines.taken) > 1:  # a quote that is not closed takes the lines after it: give them back
             lines.give_back(1)
             values, problem = _split(list(lines.taken), delimiter, width)
@@ -198,10 +193,6 @@ class _Lines:
         self._back.extendleft(reversed(self.taken[kept:]))
         self.number -= len(self.taken) - kept
         self.taken = self.taken[:kept]
-
-
-def _parse(lines: _Lines, delimiter: str, width: int) -> tuple[list[str], str]:
-    return _split(lines.record(), delimiter, width)
 
 
 def _split(lines: Iterator[str] | list[str], delimiter: str, width: int) -> tuple[list[str], str]:

@@ -22,7 +22,7 @@ def locate(folder: str, patterns: Iterable[str]) -> dict[str, Path]:
     """Local paths of the files that the patterns name, by their name within the folder.
 
     Args:
-        folder: a local folder, or an address such as `s3://bucket/folder`.
+        folder: a local folder, or an address such as `s3://bucket/folder`; not looked at where a pattern is absolute.
         patterns: names or globs within the folder, absolute paths, or addresses; a glob's files come sorted.
 
     Raises:
@@ -31,7 +31,7 @@ def locate(folder: str, patterns: Iterable[str]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for pattern in patterns:
-        if "://" in pattern or "://" in folder:
+        if "://" in pattern or ("://" in folder and not Path(pattern).is_absolute()):
             address = pattern if "://" in pattern else f"{folder.rstrip('/')}/{pattern}"
             found |= _remote(address)
         else:
@@ -45,18 +45,19 @@ def cache_folder() -> Path:
 
 
 def _local(folder: Path, pattern: str) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise SourceError(f"the folder {folder} does not exist: set `folder` to where the files lie")
     path = folder / pattern
     if path.is_file():
         return {pattern: path}
+    if not (Path(pattern).is_absolute() or folder.is_dir()):
+        raise SourceError(f"the folder {folder} does not exist: set `folder` to where the files lie")
     if not glob.has_magic(pattern):
-        names = [entry.name for entry in folder.iterdir() if entry.is_file()]
-        raise SourceError(f"{path} does not exist{nearest(pattern, names)}")
+        names = [entry.name for entry in path.parent.glob("*") if entry.is_file()]
+        raise SourceError(f"{path} does not exist{nearest(path.name, names)}")
     matches = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207  (takes absolute ones too)
     files = {name: folder / name for name in matches if (folder / name).is_file()}
     if not files:
-        raise SourceError(f"no file in {folder} matches '{pattern}': correct the pattern, or the folder")
+        within = "" if Path(pattern).is_absolute() else f" in {folder}"
+        raise SourceError(f"no file{within} matches '{pattern}': correct the pattern, or the folder")
     return files
 
 

@@ -109,12 +109,6 @@ def of_values(mapped: mapping.Mapping, raw: Table, counts: Counts) -> list[str]:
     return notes
 
 
-def of_distinct(table: str, reads: Iterable[FileRead], made: Table) -> str:
-    """A note on equal rows that count once."""
-    rows = sum(one.rows for one in reads)
-    return f"{table}: {rows:,} rows hold {int(made.count().execute()):,} different ones, each taken once"
-
-
 def _sums(table: Table, conditions: Mapping[tuple[str, str], Value]) -> dict[tuple[str, str], int]:
     """In how many rows each condition holds."""
     if not conditions:

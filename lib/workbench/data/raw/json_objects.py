@@ -1,4 +1,4 @@
-"""JSON as publishers write it: one object a line, objects one after another, or one array of them; plain or gzip.
+"""JSON objects in any arrangement: one a line, one after another, or in an array; plain or gzip.
 
 Objects are read one by one, so memory holds a batch and not the file. What cannot be read is handed on with its place
 and its reason, and the reading goes on at the next object.
@@ -10,34 +10,28 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-import ibis
-import pyarrow as pa
-from ibis.expr.types import Table
-
-from workbench.data.collected import REJECTED, SourceError
+from workbench.data.collected import SourceError
 
 CHUNK = 1 << 20
-LONGEST = 1 << 26  # bytes that one object may take
-BATCH = 10_000  # rows
-HOPELESS = 10_000  # rejected objects after which a file that has more bad than good ones is taken for another layout
+LONGEST = 1 << 28  # bytes that one object may take
+BLANK = "\ufeff \t\r\n"
 GAP = re.compile(r"[\s,\[\]\ufeff]*")  # what may stand between objects; brackets and commas are those of an array
 NEXT = re.compile(r"[}\n]\s*,?\s*(?=\{)")
 DECODER = json.JSONDecoder()
-Row = Mapping[str, Any]
-Convert = Callable[[dict[str, Any], str], Iterable[tuple[str, Row]]]
 
 
 class Record(NamedTuple):
-    """One object of a file: its line (from 1) and value, or, without a value, the reason and the text as it stands."""
+    """One object of a file: its line (from 1), its value or, without one, the reason, and the text as it stands."""
 
     line: int
     value: dict[str, Any] | None
-    reason: str = ""
-    text: str = ""
+    reason: str
+    text: str
 
 
 def records(path: Path) -> Iterator[Record]:
@@ -50,97 +44,22 @@ def records(path: Path) -> Iterator[Record]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as handle:
             file = cast(BinaryIO, handle)
-            lines = _one_a_line(file.read(CHUNK))
+            lines = one_a_line(file)
             file.seek(0)
-            yield from (_lines if lines else _stream)(file)
+            yield from (_lines if lines else stream)(file)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError(f"{path} is cut off or damaged ({error}): delete it and fetch it again") from error
 
 
-def load(
-    con: ibis.BaseBackend, paths: Iterable[Path], schemas: Mapping[str, pa.Schema], convert: Convert
-) -> tuple[dict[str, Table], list[tuple[str, str, str]]]:
-    """Read files of JSON objects into tables of the engine, a batch at a time.
-
-    Args:
-        con: the engine.
-        paths: the files, read one after another.
-        schemas: columns of each table to fill.
-        convert: an object and its place (`file:line`) in; names of tables and rows for them out, none to pass over
-            it. It raises `ValueError`, `TypeError` or `OverflowError` for an object to reject.
-
-    Returns:
-        The tables by name, and what was rejected: place, reason, text.
-
-    Raises:
-        SourceError: nothing could be read, or most could not.
-
-    """
-    tables = {
-        name: con.create_table(name, schema=ibis.Schema.from_pyarrow(schema), overwrite=True)
-        for name, schema in schemas.items()
-    }
-    waiting: dict[str, list[Row]] = {name: [] for name in schemas}
-    rejected: list[tuple[str, str, str]] = []
-    good = 0
-    for place, record in ((f"{path.name}:{record.line}", record) for path in paths for record in records(path)):
-        made, reason = _converted(record, place, convert)
-        if reason:
-            rejected.append((place, reason, record.text or json.dumps(record.value)))
-            _hopeless(rejected, good, HOPELESS)
-            continue
-        good += 1
-        for name, row in made:
-            waiting[name].append(row)
-            if len(waiting[name]) >= BATCH:
-                append(con, name, waiting[name], schemas[name])
-    for name, rows in waiting.items():
-        append(con, name, rows, schemas[name])
-    if not good:
-        _hopeless(rejected, good, 1)
-    return tables, rejected
+def one_a_line(file: BinaryIO) -> bool:
+    """Whether line ends divide the objects, by the first two lines that are not blank; never those of an array."""
+    lines = (line.decode("utf-8", "replace").strip(BLANK) for line in iter(lambda: file.readline(LONGEST), b""))
+    first = list(islice(filter(None, lines), 2))
+    return len(first) == 2 and first[0][0] != "[" and any(read(line).value is not None for line in first)
 
 
-def rejects(rejected: Iterable[tuple[str, str, str]], table: str) -> Table | None:
-    """Rejected rows (place, reason, text) of a table as `Collected.rejected` wants them; None if there are none."""
-    rows = [(table, *one) for one in rejected]
-    return ibis.memtable(pa.table(dict(zip(REJECTED, zip(*rows, strict=True), strict=True)))) if rows else None
-
-
-def _converted(record: Record, place: str, convert: Convert) -> tuple[list[tuple[str, Row]], str]:
-    if record.value is None:
-        return [], record.reason
-    try:
-        return list(convert(record.value, place)), ""
-    except (ValueError, TypeError, OverflowError) as error:
-        return [], str(error) or type(error).__name__
-
-
-def _hopeless(rejected: list[tuple[str, str, str]], good: int, least: int) -> None:
-    if len(rejected) >= least and len(rejected) > good:
-        place, reason, _ = rejected[0]
-        raise SourceError(
-            f"{len(rejected)} of the first {len(rejected) + good} objects cannot be read, first at {place}: {reason}; "
-            "is this the file that the source expects?"
-        )
-
-
-def append(con: ibis.BaseBackend, name: str, rows: list[Row], schema: pa.Schema) -> None:
-    """Add rows to a table of the engine and empty their list."""
-    if rows:  # not `con.insert`, which keeps every batch registered as long as the connection lives
-        con.con.register("batch", pa.Table.from_pylist(rows, schema=schema))
-        con.raw_sql(f'INSERT INTO "{name}" SELECT * FROM batch')
-        con.con.unregister("batch")
-        rows.clear()
-
-
-def _one_a_line(head: bytes) -> bool:
-    """Whether the objects are divided by line ends; an array never counts as such, whose lines end in commas."""
-    text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    return not text.startswith("[") and any(_read(line).value is not None for line in text.split("\n")[:-1][:20])
-
-
-def _read(text: str, line: int = 0) -> Record:
+def read(text: str, line: int = 0) -> Record:
+    """The object that a text is as a whole."""
     try:
         return _checked(json.loads(text), text, line)
     except json.JSONDecodeError as error:
@@ -154,25 +73,28 @@ def _checked(value: Any, text: str, line: int) -> Record:
         return Record(line, None, "not a JSON object", text)
     if "\\u" in text and re.search(r"[\ud800-\udfff]", json.dumps(value, ensure_ascii=False)):
         return Record(line, None, "holds half a surrogate pair, which is no character", text)
-    return Record(line, value)
+    return Record(line, value, "", text)
 
 
 def _lines(handle: BinaryIO) -> Iterator[Record]:
     for number, raw in enumerate(iter(lambda: handle.readline(LONGEST), b""), 1):
         try:
-            text = raw.decode("utf-8").strip("\ufeff \t\r\n")
+            text = raw.decode("utf-8").strip(BLANK)
         except UnicodeDecodeError:
             yield Record(number, None, "not UTF-8", raw.decode("utf-8", "backslashreplace"))
             continue
         if not text:
             continue
-        record = _read(text, number)
+        record = read(text, number)
         several = record.reason.endswith("Extra data")  # more than one object in a line
-        yield from (one._replace(line=number) for one in _stream(io.BytesIO(raw))) if several else (record,)
+        yield from (one._replace(line=number) for one in stream(io.BytesIO(raw))) if several else (record,)
 
 
-def _stream(handle: BinaryIO) -> Iterator[Record]:
-    """Objects without line ends between them; a broken one ends where the next `{` follows a `}` or a line end."""
+def stream(handle: BinaryIO) -> Iterator[Record]:
+    """Read objects with or without line ends between them, of a file in UTF-8.
+
+    A broken one ends where the next `{` follows a `}` or a line end.
+    """
     utf8 = codecs.getincrementaldecoder("utf-8")("backslashreplace")  # a wrong byte becomes an escape that JSON lacks
     text, at, line, ended = "", 0, 1, False
     while True:
@@ -181,8 +103,9 @@ def _stream(handle: BinaryIO) -> Iterator[Record]:
         at, record = begin, None
         if at < len(text):
             record, end, whole = _object(text, at, line)
-            if not whole and not ended and len(text) - at < LONGEST:
-                record = None
+            if not whole and not ended:
+                long = len(text) - at >= LONGEST
+                record = record._replace(reason=f"not closed within {LONGEST:,} characters") if long else None
         elif ended:
             return
         if record is None:

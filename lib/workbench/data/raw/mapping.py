@@ -28,7 +28,8 @@ join: {column: "{Title}. {Text}"}, several columns of the file in one.
 event_types: {their name: ours}. values: {column: {their value: ours}}, the same for any other column.
 times: {column: strptime format, "seconds", "milliseconds", or a list tried in turn}; ISO 8601 where not given.
 timezone: whose clocks the times show. numbers, lists: own columns of that kind; lists may be {column: separator}.
-scale: {column: factor}, such as 0.01 for cents. missing: texts that mean "nothing". distinct: equal rows count once.
+scale: {column: factor}, such as 0.01 for cents. missing: texts that mean "nothing".
+distinct: equal rows count once, the others are rejected.
 encoding, delimiter, decimal, thousands: found out where not given. header: names, for a file without.
 member: which file of a zip.
 """

@@ -8,15 +8,15 @@ from pathlib import Path, PurePath
 import ibis
 
 from workbench.data.collected import SourceError
-from workbench.data.raw import delimited, records
+from workbench.data.raw import delimited, json_rows, parquet
 from workbench.data.raw.archives import unpack
-from workbench.data.raw.delimited import quoted
 from workbench.data.raw.encoding import Text, as_utf8
+from workbench.data.raw.sql import quoted
 from workbench.spelling import nearest
 
 REJECTED, UNPARSED = "raw_rejected", "raw_unparsed"
 LINE = "(line)"  # the column of an entry about a whole line
-JSON = (".json", *records.LINES)
+JSON = (".json", *json_rows.LINES)
 DELIMITED = (".csv", ".tsv", ".txt", ".tab", ".dat", ".log", "")
 
 
@@ -93,9 +93,9 @@ def read(
     scratch.mkdir()
     path = _plain_name(unpack(path, how.member, scratch), scratch)
     if path.suffix in (".parquet", ".pq"):
-        found = records.parquet_columns(path, label)
-        _check(found, wanted, label)
-        records.load_parquet(con, name, path, [found[column] for column in wanted])
+        found = parquet.columns(path, label)
+        require(found, wanted, label)
+        parquet.load(con, name, path, [found[column] for column in wanted])
         return FileRead(table, label, "", False, "", tuple(found), _count(con, name))
     if path.suffix not in (*JSON, *DELIMITED):
         endings = ", ".join((*DELIMITED[:2], ".jsonl", ".json", ".parquet"))
@@ -104,43 +104,36 @@ def read(
         raise SourceError(f"{label} is empty: give a file with rows, or take it out of `files`")
     text = as_utf8(path, how.encoding, scratch, label)
     _record_repairs(con, text, table, label)
-    loaded = _json if path.suffix in JSON else _delimited
-    return loaded(con, name, text, path, label, wanted, how, table, scratch)
-
-
-def _delimited(
-    con: ibis.BaseBackend, name: str, text: Text, path: Path, label: str, wanted: Sequence[str], how: Format,
-    table: str, scratch: Path,
-) -> FileRead:  # fmt: skip
-    delimiter = how.delimiter or ("\t" if path.suffix in (".tsv", ".tab") else "")
-    laid = delimited.layout(text.path, delimiter, how.header, label)
-    _check(laid.header, wanted, label)
-    places = [laid.header.index(column) for column in wanted]
-    rejected, rows = delimited.load(con, name, text.path, laid, places, scratch, label)
-    if rows:
-        _record_rejected(con, f"read_parquet({quoted(rows)})", table)
-    shown = "" if laid.delimiter == delimited.ONE_COLUMN else laid.delimiter
-    found = (text.encoding, text.detected, shown, laid.header)
-    return FileRead(table, label, *found, _count(con, name), rejected, text.repaired)
+    delimiter = ""
+    if path.suffix in JSON:
+        columns, (count, rejected) = _json(con, name, text.path, path.suffix, wanted, label, scratch)
+    else:
+        by = how.delimiter or ("\t" if path.suffix in (".tsv", ".tab") else "")
+        laid = delimited.layout(text.path, by, how.header, label)
+        columns, delimiter = laid.header, laid.delimiter.replace(delimited.ONE_COLUMN, "")
+        require(columns, wanted, label)
+        places = [columns.index(column) for column in wanted]
+        count, rejected = delimited.load(con, name, text.path, laid, places, scratch, label)
+    if count:
+        con.raw_sql(f"INSERT INTO {REJECTED} SELECT {quoted(table)}, key, reasons, text FROM {rejected}")
+    about = (text.encoding, text.detected, delimiter, columns)
+    return FileRead(table, label, *about, _count(con, name), count, text.repaired)
 
 
 def _json(
-    con: ibis.BaseBackend, name: str, text: Text, path: Path, label: str, wanted: Sequence[str], how: Format,
-    table: str, scratch: Path,
-) -> FileRead:  # fmt: skip
-    records.load_json(con, name, text.path, path.suffix, scratch, label)
+    con: ibis.BaseBackend, name: str, path: Path, ending: str, wanted: Sequence[str], label: str, scratch: Path
+) -> tuple[tuple[str, ...], tuple[int, str]]:
+    json_rows.load(con, name, path, ending, scratch)
     if not _count(con, name):
         raise SourceError(f"{label} has no rows: give a file with rows, or take it out of `files`")
-    found = records.keys(con, name)
-    later = [column for column in wanted if column not in found and records.has_key(con, name, column)]
-    _check([*found, *later], wanted, label)
-    rejected, rows = records.take_keys(con, name, wanted, label)
-    _record_rejected(con, rows, table)
-    about = (text.encoding, text.detected, "", tuple(found))
-    return FileRead(table, label, *about, _count(con, name), rejected, text.repaired)
+    found = json_rows.keys(con, name)
+    later = [column for column in wanted if column not in found and json_rows.has_key(con, name, column)]
+    require([*found, *later], wanted, label)
+    return tuple(found), json_rows.take_keys(con, name, wanted, label)
 
 
-def _check(found: Sequence[str] | dict[str, str], wanted: Sequence[str], label: str) -> None:
+def require(found: Sequence[str] | dict[str, str], wanted: Sequence[str], label: str) -> None:
+    """Raise a `SourceError` that gives the nearest name if a file lacks a column."""
     for column in wanted:
         if column not in found:
             listed = ", ".join(list(found)[:20]) or "no columns"
@@ -162,10 +155,6 @@ def _record_repairs(con: ibis.BaseBackend, text: Text, table: str, label: str) -
             f"INSERT INTO {UNPARSED} SELECT {quoted(table)}, {quoted(label)} || ':' || line, {quoted(LINE)}, value, "
             f"problem FROM read_parquet({quoted(text.repairs)})"
         )
-
-
-def _record_rejected(con: ibis.BaseBackend, rows: str, table: str) -> None:
-    con.raw_sql(f"INSERT INTO {REJECTED} SELECT {quoted(table)}, key, reasons, text FROM {rows}")
 
 
 def _count(con: ibis.BaseBackend, name: str) -> int:

@@ -13,7 +13,7 @@ import ibis
 import pyarrow as pa
 
 from workbench.data.collected import Collected, SourceError
-from workbench.data.raw import json_objects, raw_files
+from workbench.data.raw import layouts
 
 LICENCE = "for research only (the publisher states no licence)"
 CITATION = (
@@ -77,16 +77,16 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
         options: `category`, where the folder holds several; `language` of the texts.
 
     """
-    tables, refused = json_objects.load(con, [paths["reviews"]], {"raw_reviews": EVENTS}, _review)
-    unreadable = [json_objects.rejects(refused, "events")]
+    tables, refused = layouts.load_objects(con, [paths["reviews"]], {"raw_reviews": EVENTS}, _review, "events")
+    unreadable = [refused]
     events = tables["raw_reviews"]
     made = {"events": events, "users": events.select("user_id").distinct()}
     if "products" in paths:
-        tables, refused = json_objects.load(con, [paths["products"]], {"raw_products": ITEMS}, _product)
-        unreadable.append(json_objects.rejects(refused, "items"))
+        tables, refused = layouts.load_objects(con, [paths["products"]], {"raw_products": ITEMS}, _product, "items")
+        unreadable.append(refused)
         made["items"] = tables["raw_products"].mutate(language=ibis.literal(options["language"]))
     notes = () if "products" in paths else ("no file of products beside the reviews: the items have no texts",)
-    return raw_files.collected(con, made, "behaviour", CONVERSIONS, unreadable, notes)
+    return layouts.collected(con, made, "behaviour", CONVERSIONS, unreadable, notes)
 
 
 def _ending(name: str) -> str:

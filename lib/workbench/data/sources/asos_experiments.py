@@ -8,7 +8,7 @@ import ibis
 from ibis import _
 
 from workbench.data.collected import Collected
-from workbench.data.raw import raw_files
+from workbench.data.raw import layouts
 
 LICENCE = "CC BY 4.0 (osf.io/64jsb)"
 CITATION = (
@@ -35,7 +35,7 @@ CONVERSIONS = (
 
 def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
     """The one Parquet file."""
-    return raw_files.found(at, FILES, "asos_experiments")
+    return layouts.found(at, FILES, "asos_experiments")
 
 
 def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
@@ -44,8 +44,7 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
     Each row has experiment_id, variant_id, metric_id, days since the start, and for `control` and `treatment` the
     count, mean and variance of all users so far (they accumulate; rows of one test are not independent).
     """
-    raw = con.read_parquet(str(paths["experiments"]), table_name="raw_experiments")
-    raw_files.require(raw, COLUMNS, paths["experiments"])
+    raw = layouts.read_parquet(con, paths["experiments"], "experiments", COLUMNS)
     measures = {
         f"{arm}_{measure}": raw[f"{measure}_{letter}"].cast("float64")
         for letter, arm in ARMS.items()
@@ -58,4 +57,4 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
         days=_.time_since_start.cast("float64"),
         **measures,
     )
-    return raw_files.collected(con, {"experiments": table}, "experiments", CONVERSIONS)
+    return layouts.collected(con, {"experiments": table}, "experiments", CONVERSIONS)

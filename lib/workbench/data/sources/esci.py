@@ -10,7 +10,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from workbench.data.collected import Collected, SourceError
-from workbench.data.raw import json_objects, raw_files
+from workbench.data.raw import layouts
 
 LICENCE = "Apache-2.0 (github.com/amazon-science/esci-data)"
 CITATION = "Reddy et al.: Shopping Queries Dataset: A Large-Scale ESCI Benchmark for Improving Product Search. 2022"
@@ -50,7 +50,7 @@ def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
     if options["version"] not in VERSIONS:
         raise SourceError(f"esci has no version '{options['version']}': choose {' or '.join(VERSIONS)}")
     sample = (Path(at) / SAMPLE["examples"]).is_file() and not (Path(at) / PUBLISHED["examples"]).is_file()
-    return raw_files.found(at, SAMPLE if sample else PUBLISHED, "esci")
+    return layouts.found(at, SAMPLE if sample else PUBLISHED, "esci")
 
 
 def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
@@ -63,14 +63,13 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
             large. Products are cut to the locale, not to the version.
 
     """
-    examples = raw_files.require(con.read_parquet(str(paths["examples"]), table_name="raw_examples"), EXAMPLE,
-                                paths["examples"])  # fmt: skip
+    examples = layouts.read_parquet(con, paths["examples"], "examples", EXAMPLE)
     products, rejected = _products(con, paths["products"])
     if options["locale"]:
         examples = examples.filter(_.product_locale == options["locale"])
         products = products.filter(_.product_locale == options["locale"])
     examples = examples.filter(_[f"{options['version']}_version"] == 1)
-    judged, broken = raw_files.part(
+    judged, broken = layouts.part(
         examples.select(*EXAMPLE),
         "judgments",
         examples.query_id.cast("string") + " / " + examples.product_id,
@@ -80,7 +79,7 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
         },
     )
     made = {"items": _items(products), "judgments": _judgments(judged)}
-    return raw_files.collected(con, made, "judged", CONVERSIONS, [rejected, broken])
+    return layouts.collected(con, made, "judged", CONVERSIONS, [rejected, broken])
 
 
 def _none(examples: Table) -> ibis.expr.types.BooleanValue:
@@ -89,10 +88,10 @@ def _none(examples: Table) -> ibis.expr.types.BooleanValue:
 
 def _products(con: ibis.BaseBackend, path: Path) -> tuple[Table, Table | None]:
     if path.suffix == ".parquet":
-        return raw_files.require(con.read_parquet(str(path), table_name="raw_products"), PRODUCT, path), None
+        return layouts.read_parquet(con, path, "products", PRODUCT), None
     schema = pa.schema(dict.fromkeys(PRODUCT, pa.string()))
-    tables, rejected = json_objects.load(con, [path], {"raw_products": schema}, _fed)
-    return tables["raw_products"], json_objects.rejects(rejected, "items")
+    tables, rejected = layouts.load_objects(con, [path], {"raw_products": schema}, _fed, "items")
+    return tables["raw_products"], rejected
 
 
 def _fed(record: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, Any]]]:

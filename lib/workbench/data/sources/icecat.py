@@ -13,7 +13,7 @@ from ibis.expr.types import Table
 
 from workbench.data import contract, engine
 from workbench.data.collected import Collected
-from workbench.data.raw import json_objects, raw_files
+from workbench.data.raw import layouts
 
 LICENCE = "products: Icecat Open Content License, attribution; judgments: Apache-2.0 (github.com/querqy/chorus)"
 CITATION = "Open Icecat; Chorus, an open e-commerce search stack, github.com/querqy/chorus, data of 2020-11-27"
@@ -34,7 +34,7 @@ CONVERSIONS = (
 def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
     """`products` (as Parquet if that is there, else the publisher's JSON) and `judgments`."""
     products = PARQUET if (Path(at) / PARQUET).is_file() else JSON
-    return raw_files.found(at, {"products": products, "judgments": options["judgments"]}, "icecat")
+    return layouts.found(at, {"products": products, "judgments": options["judgments"]}, "icecat")
 
 
 def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
@@ -47,25 +47,25 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
 
     """
     products, rejected = _products(con, paths["products"])
-    rated, unreadable = raw_files.read(con, paths["judgments"], "judgments", ("query", "docid", "rating"))
+    rated, unreadable = layouts.read_csv(con, paths["judgments"], "judgments", ("query", "docid", "rating"))
     reasons = {"no query": rated.query.isnull(), "no docid": rated.docid.isnull()}
     reasons["rating is not a number"] = rated.rating.try_cast("float64").isnull()
-    rated, broken = raw_files.part(rated, "judgments", rated.query.fill_null("") + " / " + rated.docid, reasons)
+    rated, broken = layouts.part(rated, "judgments", rated.query.fill_null("") + " / " + rated.docid, reasons)
     made = {
         "items": _items(products),
         "judgments": rated.select(
             query_id=engine.digest(rated.query), query=_.query, item_id=_.docid, grade=_.rating.cast("float64")
         ),
     }
-    return raw_files.collected(con, made, "judged", CONVERSIONS, [rejected, *unreadable, broken])
+    return layouts.collected(con, made, "judged", CONVERSIONS, [rejected, *unreadable, broken])
 
 
 def _products(con: ibis.BaseBackend, path: Path) -> tuple[Table, Table | None]:
     if path.suffix == ".parquet":
-        return raw_files.require(con.read_parquet(str(path), table_name="raw_items"), COLUMNS, path), None
+        return layouts.read_parquet(con, path, "items", COLUMNS), None
     kinds = {column: pa.float64() if column == "price" else pa.string() for column in COLUMNS}
-    tables, rejected = json_objects.load(con, [path], {"raw_items": pa.schema(kinds)}, _product)
-    return tables["raw_items"], json_objects.rejects(rejected, "items")
+    tables, rejected = layouts.load_objects(con, [path], {"raw_items": pa.schema(kinds)}, _product, "items")
+    return tables["raw_items"], rejected
 
 
 def _product(record: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, Any]]]:

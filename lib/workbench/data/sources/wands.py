@@ -9,7 +9,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from workbench.data.collected import Collected
-from workbench.data.raw import raw_files
+from workbench.data.raw import layouts
 
 LICENCE = "MIT (github.com/wayfair/WANDS)"
 CITATION = (
@@ -35,16 +35,16 @@ CONVERSIONS = (
 def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
     """`queries`, `products` and `labels`, in the folder or in its `dataset` as in a clone of the repository."""
     inside = "dataset/" if (Path(at) / "dataset").is_dir() else ""
-    return raw_files.found(at, {name: inside + file for name, file in FILES.items()}, "wands")
+    return layouts.found(at, {name: inside + file for name, file in FILES.items()}, "wands")
 
 
 def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
     """Read products and judgments; some pairs were judged more than once, and every judgment is a row."""
-    queries, lost = raw_files.read(con, paths["queries"], "queries", ("query_id", "query"), "\t")
-    products, unreadable = raw_files.read(con, paths["products"], "items", PRODUCT, "\t")
-    labels, wrong = raw_files.read(con, paths["labels"], "judgments", ("id", "query_id", "product_id", "label"), "\t")
+    queries, lost = layouts.read_csv(con, paths["queries"], "queries", ("query_id", "query"), "\t")
+    products, unreadable = layouts.read_csv(con, paths["products"], "items", PRODUCT, "\t")
+    labels, wrong = layouts.read_csv(con, paths["labels"], "judgments", ("id", "query_id", "product_id", "label"), "\t")
     known = labels.left_join(queries.select("query_id", "query"), "query_id").drop("query_id_right")
-    judged, broken = raw_files.part(
+    judged, broken = layouts.part(
         known,
         "judgments",
         known.id,
@@ -55,7 +55,7 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
         },
     )
     made = {"items": _items(products), "judgments": _judgments(judged)}
-    return raw_files.collected(con, made, "judged", CONVERSIONS, [*lost, *unreadable, *wrong, broken])
+    return layouts.collected(con, made, "judged", CONVERSIONS, [*lost, *unreadable, *wrong, broken])
 
 
 def _items(products: Table) -> Table:
