@@ -48,3 +48,11 @@ def test_it_survives_json_and_names_a_wrong_part(tmp_path):
     assert Timetable.from_json(path).test_fit == 48
     with pytest.raises(TimetableError, match="fusion_fti"):
         Timetable.from_dict(WEEKS | {"fusion_fti": 1})
+
+
+@pytest.mark.parametrize("weeks", [1, 2, 3])
+def test_a_log_of_a_few_weeks_has_no_timetable(weeks):
+    assert Timetable.spread(weeks) is None
+    assert Timetable.spread(4).to_dict() == {
+        "text_train": 1, "text_valid": 2, "fusion_fit": 2, "fusion_label": 3, "test_fit": 3, "test_label": 4,
+    }  # fmt: skip

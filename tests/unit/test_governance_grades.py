@@ -1,5 +1,6 @@
 """Graded relevance and corrected labels: by hand, and against a log whose relevance is known."""
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,6 +73,25 @@ def test_weights_are_stabilised_inverse_propensities(con, events):
     assert weights["r1"].to_dict() == {"a": 1, "b": 1, "c": 1, "d": 1, "e": 0.1}
     with pytest.raises(ValueError, match="least examination is above 0"):
         grades.weigh(known, table, floor=0)
+
+
+def test_a_list_without_positions_has_grades_and_weighs_1(con, events):
+    """Nothing is known to have been skipped there; of an item logged twice, the position that is known counts."""
+    bare = events.mutate(position=(events.request_id == "r1").ifelse(ibis.null("int64"), events.position))
+    more = bare.filter(bare.request_id == "r2", bare.item_id == "d").mutate(
+        event_id=ibis.literal("x"), position=ibis.literal(0, "int64")
+    )
+    known = grades.grades(bare.union(more))
+    found = graded(known)
+    assert [found["r1", item] for item in "abcde"] == [
+        ("unexamined", 0), ("cart", 2), ("unexamined", 0), ("click", 1), ("unexamined", 0),
+    ]  # fmt: skip
+    table = con.create_table("seen", pd.DataFrame({"position": [1, 2], "examination": [1.0, 0.5]}), overwrite=True)
+    rows = grades.weigh(known, table).execute().set_index(["request_id", "item_id"])
+    assert rows.loc["r1", "position"].isna().all()
+    assert rows.loc["r1", "weight"].eq(1).all()
+    assert rows.loc["r2", "position"].to_dict() == {"a": 1, "d": 2}
+    assert rows.loc["r2", "weight"].to_dict() == {"a": 1, "d": 0.5}
 
 
 def test_corrected_labels_by_hand(con):

@@ -1,20 +1,33 @@
 """Each shape's tables become pairs, corpus and aggregates; groups stay whole, and splits do not leak."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
+import small_shop
 
 from workbench.data import contract, engine
 from workbench.governance import recipes, splits
+from workbench.governance.recipes import lists
 
 WISHES = recipes.Wishes(1, {}, 3, {"train": 10_000, "valid": 10_000, "test": 10_000}, {"train": 500, "valid": 100})
 
 
-@pytest.fixture(scope="module")
-def con():
+LISTED = replace(WISHES, negatives=recipes.NEGATIVES)
+
+
+def connect():
+    """An engine of its own for each recipe, because a recipe keeps tables there."""
     return engine.connect("500MB", threads=1)
+
+
+@pytest.fixture
+def con():
+    return connect()
 
 
 def table(con, name: str, frame: pd.DataFrame):
@@ -51,10 +64,11 @@ def steps(recipe) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def judged(con):
+def judged():
+    con = connect()
     rows = [(f"q{q}", f"query {q}", f"i{(q + i) % 40}", float(i % 4)) for q in range(60) for i in range(6)]
     judgments = table(con, "judgments", pd.DataFrame(rows, columns=["query_id", "query", "item_id", "grade"]))
-    return recipes.find("judged", con, {"items": catalogue(con), "judgments": judgments}, WISHES)
+    return recipes.find("judged", con, {"items": catalogue(con), "judgments": judgments}, LISTED)
 
 
 def test_judged_pairs_are_all_judgments_with_their_grades(judged):
@@ -78,17 +92,27 @@ def test_grades_that_are_no_whole_numbers_are_refused(con):
     judgments = pd.DataFrame({"query_id": ["q"], "query": ["a"], "item_id": ["i1"], "grade": [0.5]})
     tables = {"items": catalogue(con), "judgments": table(con, "judgments", judgments)}
     with pytest.raises(ValueError, match="give the judgments' grade a `scale`"):
-        recipes.find("judged", con, tables, WISHES).pairs()
+        recipes.find("judged", con, tables, LISTED).pairs()
 
 
-@pytest.fixture(scope="module")
-def texts(con):
-    frame = pd.DataFrame({
+def text_rows() -> pd.DataFrame:
+    return pd.DataFrame({
         "text_id": [f"t{n}" for n in range(300)], "text": [f"where is my card {n % 280}" for n in range(300)],
         "label": [f"class_{n % 10}" for n in range(300)], "language": "en",
         "split": ["test" if n < 60 else "train" for n in range(300)],
     })  # fmt: skip
-    return recipes.find("texts", con, {"texts": table(con, "texts", frame)}, WISHES)
+
+
+def labelled(frame: pd.DataFrame, wishes=WISHES, **tables):
+    con = connect()
+    return recipes.find(
+        "texts", con, {"texts": table(con, "texts", frame), **{n: t(con) for n, t in tables.items()}}, wishes
+    )
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return labelled(text_rows())
 
 
 def test_a_text_is_paired_with_its_class_and_drawn_others(texts):
@@ -113,7 +137,8 @@ def test_a_text_of_test_is_in_no_other_split(texts):
 
 
 @pytest.fixture(scope="module")
-def histories(con):
+def histories():
+    con = connect()
     rows = [(f"h{n}", f"u{n // 2}", [f"i{(n + k) % 40}" for k in range(7)], f"i{(n + 9) % 40}") for n in range(120)]
     frame = pd.DataFrame(rows, columns=["history_id", "user_id", "item_ids", "next_item_id"])
     frame["split"] = ["valid" if n < 60 else "test" for n in range(120)]
@@ -145,19 +170,19 @@ def test_a_split_that_the_publisher_lacks_is_cut_from_the_rest(histories):
     assert users.eq(1).all()
 
 
-def test_targets_bound_the_pairs_by_whole_groups(con, texts):
+def test_targets_bound_the_pairs_by_whole_groups():
     small = recipes.Wishes(1, {}, 3, {"train": 50, "valid": 20, "test": 10}, {"train": 20, "valid": 5})
-    pairs = made(recipes.find("texts", con, texts.tables, small))
+    pairs = made(labelled(text_rows(), small))
     assert pairs.groupby("split").size().to_dict() == {"test": 8, "train": 48, "valid": 20}
     assert pairs.groupby("group_id").size().eq(4).all()
     none = replace(small, pair_targets={"train": 50, "valid": 2, "test": 10})
     with pytest.raises(ValueError, match="no pairs for valid: raise pair_targets"):
-        recipes.find("texts", con, texts.tables, none).pairs()
+        labelled(text_rows(), none).pairs()
 
 
-def test_a_shape_from_which_nothing_is_trained_is_refused(con):
-    with pytest.raises(ValueError, match="make no training pairs"):
-        recipes.find("experiments", con, {}, WISHES)
+def test_an_unknown_shape_is_refused(con):
+    with pytest.raises(ValueError, match="no recipe for tables of the shape 'images': known are behaviour"):
+        recipes.find("images", con, {}, WISHES)
 
 
 def test_a_split_of_another_name_is_refused(con):
@@ -188,9 +213,9 @@ def log(lists: int = 400, length: int = 5, weeks: int = 10, seed: int = 3) -> pd
 
 
 def behaviour(frame: pd.DataFrame, **changes):
-    con = engine.connect("500MB", threads=1)  # its own, because a recipe keeps tables there
+    con = connect()
     tables = {"items": catalogue(con), "events": table(con, "events", frame)}
-    return recipes.find("behaviour", con, tables, replace(WISHES, **changes))
+    return recipes.find("behaviour", con, tables, replace(LISTED, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -237,23 +262,24 @@ def test_what_may_never_have_been_looked_at_weighs_less_the_lower_it_stood(shown
     assert pairs["weight"][~seen & (place == 5)].mean() < 0.5
 
 
-def test_what_is_bought_later_is_no_negative():
+def test_what_is_bought_later_in_the_weeks_of_the_split_is_no_negative():
     frame = log()
-    row = frame[(frame["event_type"] == "impression") & (frame["request_id"] == "r300")].iloc[2]
+    row = frame[(frame["event_type"] == "impression") & (frame["request_id"] == "r140")].iloc[2]
     frame = frame[
         ~(
-            (frame["request_id"] == "r300")
+            (frame["request_id"] == "r140")
             & (frame["item_id"] == row["item_id"])
             & (frame["event_type"] != "impression")
         )
     ]
     kept = made(behaviour(frame))
     bought = {**row, "event_type": "purchase", "request_id": None, "session_id": "later", "event_id": "extra"}
-    bought["timestamp"] = row["timestamp"] + pd.Timedelta(weeks=2)
-    gone = made(behaviour(pd.concat([frame, pd.DataFrame([bought])], ignore_index=True)))
-    pair = f"r300-{row['item_id']}"
+    pair, when = f"r140-{row['item_id']}", row["timestamp"]
     assert pair in set(kept["pair_id"])
-    assert pair not in set(gone["pair_id"])
+    for weeks, gone in ((3, True), (6, False)):  # train ends with week 7, three and a half weeks after the list
+        bought["timestamp"] = when + pd.Timedelta(weeks=weeks)
+        pairs = made(behaviour(pd.concat([frame, pd.DataFrame([bought])], ignore_index=True)))
+        assert (pair not in set(pairs["pair_id"])) == gone
 
 
 @pytest.mark.parametrize(("by", "key"), [("user", "user_id"), ("query", "context")])
@@ -266,7 +292,7 @@ def test_splits_by_user_or_query_keep_theirs_together(by, key):
 
 def test_another_split_is_refused():
     with pytest.raises(ValueError, match="split by time, user or query"):
-        behaviour(log(), split_by="product").pairs()
+        behaviour(log(), split_by="product")
 
 
 def test_splits_by_time_follow_the_timetable_and_a_short_log_is_refused(shown):
@@ -289,9 +315,7 @@ def test_nothing_of_later_weeks_is_in_train_whatever_comes_later(shown):
     columns = ["pair_id", "context", "candidate", "label"]
     before, after = (made(recipe) for recipe in (shown, behaviour(changed)))
     before, after = (pairs.loc[pairs["split"] == "train", columns].set_index("pair_id") for pairs in (before, after))
-    both = before.index.intersection(after.index)  # what is bought later decides which negatives are left out
-    assert len(both) > 0.9 * len(before)
-    pd.testing.assert_frame_equal(before.loc[both], after.loc[both])
+    pd.testing.assert_frame_equal(before, after)
     docs = [documents(recipe) for recipe in (shown, behaviour(changed))]
     train = [corpus[corpus["split"] == "train"].reset_index(drop=True) for corpus in docs]
     pd.testing.assert_frame_equal(*train)
@@ -300,13 +324,19 @@ def test_nothing_of_later_weeks_is_in_train_whatever_comes_later(shown):
 def test_a_log_of_purchases_alone_gets_drawn_negatives():
     frame = log()
     bought = frame[frame["event_type"] == "purchase"]
-    recipe = behaviour(bought.drop(columns=["request_id", "position"]))
+    recipe = behaviour(bought.drop(columns=["request_id", "position"]), negatives=3)
     assert {"exposure", "positions"} <= set(recipe.omitted)
+    assert recipe.group == "user's week"
     pairs = made(recipe)
     assert set(pairs.loc[pairs["label"] == 0, "origin"]) == {"sampled"}
-    taken = set(zip(bought["user_id"], bought["item_id"], strict=True))
+    week = (bought["timestamp"] - pd.Timestamp("2024-01-01", tz="UTC")).dt.days // 7 + 1
     wrong = pairs[pairs["label"] == 0]
-    assert not taken & set(zip(wrong["user_id"], wrong["candidate_id"], strict=True))
+    for split, (_, last) in recipe.timetable.splits().items():
+        known = bought[week <= last]
+        taken = set(zip(known["user_id"], known["item_id"], strict=True))
+        mine = wrong[wrong["split"] == split]
+        assert len(mine) > 5
+        assert not taken & set(zip(mine["user_id"], mine["candidate_id"], strict=True))
 
 
 def test_sums_cover_every_dimension(shown):
@@ -351,7 +381,7 @@ def test_a_query_however_written_is_in_one_split_and_a_pair_once(con):
         ]
     )
     tables = {"items": catalogue(con), "judgments": table(con, "judgments", frame)}
-    pairs = made(recipes.find("judged", con, tables, WISHES))
+    pairs = made(recipes.find("judged", con, tables, LISTED))
     asked = pairs.assign(asked=pairs["context"].str.strip().str.lower())
     assert asked.groupby("asked")["split"].nunique().eq(1).all()
     assert pairs.set_index("pair_id").loc["9-1-i0", "label"] == 3
@@ -364,3 +394,288 @@ def test_a_history_whose_next_item_is_unknown_teaches_nothing(con):
     pairs = made(recipes.find("histories", con, tables, WISHES))
     assert pairs.groupby("group_id")["label"].sum().eq(1).all()
     assert pairs["group_id"].nunique() == 100
+
+
+# what is left out: kept + left out = given
+
+
+SMALL = {"train": 60, "valid": 30, "test": 30}
+
+
+def accounts(recipe, stands_for) -> pd.Series:
+    """Reason → rows, once the sum is right; `stands_for` counts the raw rows behind pairs."""
+    kept, left = stands_for(made(recipe)), recipe.left_out()
+    assert list(left.columns) == ["reason", "rows", "unit"]
+    assert left["rows"].gt(0).all()
+    assert left["reason"].is_unique
+    assert left["unit"].eq(recipe.unit).all()
+    assert kept > 0
+    assert recipe.given() == kept + left["rows"].sum()
+    return left.set_index("reason")["rows"]
+
+
+def test_judgments_kept_and_left_out_are_all(con):
+    rows = [(f"q{q}", f"query {q}", f"i{(q + i) % 44}", float(i % 4)) for q in range(60) for i in range(6)]
+    rows += [("q7", "query 7", "i9", 1.0), ("q7", "query 7", "i9", 3.0)]
+    frame = pd.DataFrame(rows, columns=["query_id", "query", "item_id", "grade"])
+    tables = {"items": catalogue(con), "judgments": table(con, "judgments", frame)}
+    left = accounts(recipes.find("judged", con, tables, replace(LISTED, pair_targets=SMALL)), len)
+    assert left[recipes.judged.TWICE] == 2
+    assert left[recipes.base.NO_PRODUCT] == frame["item_id"].isin([f"i{n}" for n in range(40, 44)]).sum()
+    assert left[recipes.base.BEYOND] > 100
+
+
+def groups(pairs: pd.DataFrame) -> int:
+    return pairs["group_id"].nunique()
+
+
+def test_texts_kept_and_left_out_are_all():
+    left = accounts(labelled(text_rows(), replace(WISHES, pair_targets=SMALL)), groups)
+    assert left[recipes.texts.HELD] >= 20  # texts 280 … 299 are texts 0 … 19 of test again
+    assert left[recipes.base.BEYOND] > 100
+
+
+def test_histories_kept_and_left_out_are_all(con):
+    rows = [(f"h{n}", f"u{n}", ["lost" if n % 7 == 0 else f"i{n % 40}"], "gone" if n % 3 == 0 else f"i{(n + 9) % 40}")
+            for n in range(210)]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["history_id", "user_id", "item_ids", "next_item_id"])
+    tables = {"items": catalogue(con), "histories": table(con, "histories", frame)}
+    left = accounts(recipes.find("histories", con, tables, replace(WISHES, pair_targets=SMALL)), groups)
+    assert (left[recipes.histories.NO_NEXT], left[recipes.histories.NO_PAST]) == (70, 20)
+
+
+def positives(pairs: pd.DataFrame) -> int:
+    return int((pairs["label"] > 0).sum())
+
+
+def holed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A log with impressions of no list, with repeated ones and with unknown products."""
+    shown = frame["event_type"] == "impression"
+    extra = frame[shown].iloc[5:15].assign(event_id=lambda t: t["event_id"] + "again")
+    holed = frame.assign(item_id=frame["item_id"].replace({"i3": "gone"}))
+    holed.loc[shown & (frame.index % 50 == 0), "request_id"] = None
+    return pd.concat([holed, extra], ignore_index=True)
+
+
+@pytest.mark.parametrize("by", ["time", "query"])
+def test_impressions_kept_and_left_out_are_all(by):
+    recipe = behaviour(holed(log()), split_by=by, pair_targets={"train": 400, "valid": 60, "test": 60})
+    left = accounts(recipe, len)
+    assert recipe.given() == 400 * 5 + 10
+    wanted = {lists.UNLISTED, lists.REPEATED, lists.OUTSIDE, lists.UNTOLD, lists.BOUGHT}
+    assert wanted | {recipes.base.NO_PRODUCT, recipes.base.BEYOND} == set(left.index)
+
+
+def test_what_was_taken_is_kept_or_left_out():
+    frame = holed(log())
+    frame = frame[frame["event_type"] != "impression"].drop(columns=["request_id", "position"])
+    recipe = behaviour(frame, negatives=3, pair_targets={"train": 400, "valid": 60, "test": 60})
+    left = accounts(recipe, positives)
+    assert recipe.given() == len(frame)
+    assert {recipes.base.NO_PRODUCT, recipes.base.BEYOND} < set(left.index)
+
+
+def test_exposed_products_are_kept_or_left_out():
+    con = connect()
+    weeks = {"text_train": 6, "text_valid": 8, "fusion_fit": 8, "fusion_label": 10, "test_fit": 10, "test_label": 12}
+    wishes = replace(WISHES, timetable=weeks, negatives=4, pair_targets={"train": 200, "valid": 60, "test": 60})
+    tables = small_shop.tables(con, items=small_shop.items(55))
+    recipe = recipes.find("promotions", con, tables, wishes)
+    left = accounts(recipe, len)
+    assert left["names a product that the catalogue lacks"] > 0
+    assert left["of weeks outside the splits"] > 0
+    assert len(left) == 4
+
+
+# shapes and logs that make no pairs
+
+
+def test_experiments_have_a_recipe_of_which_no_step_applies(con):
+    frame = pd.DataFrame({"experiment_id": ["a", "b"], "control_count": [1.0, 2.0]})
+    recipe = recipes.find("experiments", con, {"experiments": con.create_table("experiments", frame)}, LISTED)
+    assert steps(recipe) == set()
+    assert recipe.why("pairs").startswith("Does not apply here: the source has counts of A/B tests")
+    assert (recipe.pairs(), recipe.corpus(), recipe.positions(), recipe.exposure(), recipe.timetable) == (None,) * 5
+    assert recipe.aggregates() == {}
+    assert len(contract.check(recipe.items, "items").execute()) == 0
+    assert recipe.left_out()[["rows", "unit"]].to_numpy().tolist() == [[2, "counts"]]
+
+
+def bandit(days: float = 6.0, seed: int = 2) -> pd.DataFrame:
+    """A week of impressions at three positions: each a list and a user of its own, no query."""
+    rng, rows = np.random.default_rng(seed), []
+    for n in range(900):
+        when = pd.Timestamp("2019-11-24", tz="UTC") + pd.Timedelta(days=days * n / 900)  # a Sunday
+        event = {"event_id": f"e{n}", "user_id": f"u{n}", "session_id": f"s{n}", "request_id": f"r{n}",
+                 "item_id": f"i{rng.integers(8)}", "timestamp": when, "position": n % 3 + 1}  # fmt: skip
+        rows.append({**event, "event_type": "impression"})
+        if rng.random() < 0.4 / (n % 3 + 1):
+            rows.append({**event, "event_id": f"c{n}", "event_type": "click"})
+    return pd.DataFrame(rows).assign(timestamp=lambda frame: frame["timestamp"].dt.floor("s"))
+
+
+def test_a_week_of_impressions_without_words_still_tells_positions_and_sums():
+    con = connect()
+    items = catalogue(con, 8).mutate(language=ibis.literal("und"))
+    recipe = recipes.find("behaviour", con, {"items": items, "events": table(con, "events", bandit())}, LISTED)
+    assert steps(recipe) == {"exposure", "positions", "aggregates"}
+    assert recipe.pairs() is None
+    assert recipe.corpus() is None
+    assert recipe.timetable is None
+    assert recipe.positions()["examination"].is_monotonic_decreasing
+    sums = recipe.aggregates()
+    assert sums["day"].impressions.sum().execute() == 900
+    assert sums["item"].count().execute() == 8
+    assert recipe.left_out()[["rows", "unit"]].to_numpy().tolist() == [[900, "impressions"]]
+    assert "no list was shown for a query" in recipe.why("pairs")
+
+
+def test_a_short_log_without_pairs_leaves_the_catalogue_to_read(con):
+    tables = {"items": catalogue(con), "events": table(con, "events", bandit().assign(text="as it is"))}
+    recipe = recipes.find("behaviour", con, tables, LISTED)
+    assert steps(recipe) == {"exposure", "positions", "corpus", "aggregates"}
+    assert documents(recipe)["doc_id"].str.startswith("item-").all()
+    alone = recipes.find("behaviour", con, {"events": tables["events"]}, LISTED)
+    assert alone.omitted["corpus"] == "the log spans 2 weeks, cuts in time need 4"
+
+
+def test_a_short_log_with_queries_can_be_split_by_user():
+    recipe = behaviour(log(weeks=1), split_by="user")
+    assert accounts(recipe, len).index.tolist() == [lists.UNTOLD, lists.BOUGHT]
+    assert made(recipe).groupby("user_id")["split"].nunique().eq(1).all()
+    assert len(documents(recipe)) > 40
+    assert recipe.aggregates()["week"].count().execute() == 1
+
+
+def reviews() -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    start = pd.Timestamp("2024-01-01", tz="UTC")
+    return pd.DataFrame([
+        {"event_id": f"e{n}", "user_id": f"u{rng.integers(20)}", "item_id": f"i{rng.integers(40)}", "value": 4.0,
+         "event_type": "review", "timestamp": start + pd.Timedelta(hours=4 * n), "text": f"it is fine, the {n}th"}
+        for n in range(500)
+    ])  # fmt: skip
+
+
+def test_reviews_alone_say_what_was_taken():
+    recipe = behaviour(reviews(), negatives=3)
+    assert steps(recipe) == {"pairs", "corpus", "aggregates", "timetable"}
+    pairs = made(recipe)
+    assert pairs.loc[pairs["label"] == 1, "origin"].eq("observed").all()
+    assert pairs.loc[pairs["label"] == 0, "origin"].eq("sampled").all()
+    assert pairs["context"].str.startswith("kind ").all()
+    assert documents(recipe)["doc_id"].str.startswith("review-").any()
+
+
+def test_reviews_without_products_make_no_pairs_and_say_so(con):
+    recipe = recipes.find("behaviour", con, {"events": table(con, "events", reviews())}, WISHES)
+    assert steps(recipe) == {"corpus", "aggregates", "timetable"}
+    assert recipe.pairs() is None
+    assert "no table of products" in recipe.why("pairs")
+    assert documents(recipe)["doc_id"].str.startswith("review-").all()
+    assert recipe.left_out()["rows"].tolist() == [500]
+
+
+# wishes that tables could only ignore
+
+
+@pytest.mark.parametrize(
+    ("shape", "able"), [("judged", ("query",)), ("texts", ()), ("histories", ()), ("promotions", ())]
+)
+def test_a_split_that_a_shape_cannot_follow_is_refused(con, shape, able):
+    for by in ("user", "query"):
+        if by in able:
+            recipes.find(shape, con, {}, replace(LISTED, split_by=by))
+        else:
+            wanted = f"split_by is '{by}', which these tables of shape '{shape}' cannot follow .only behaviour"
+            with pytest.raises(ValueError, match=wanted):
+                recipes.find(shape, con, {}, replace(LISTED, split_by=by))
+    recipes.find(shape, con, {}, LISTED)
+
+
+def test_splits_by_query_need_lists_for_queries():
+    with pytest.raises(ValueError, match="only behaviour with lists shown for queries and judged can"):
+        behaviour(reviews(), split_by="query")
+
+
+@pytest.mark.parametrize("shape", ["judged", "experiments"])
+def test_negatives_that_nobody_draws_are_refused(con, shape):
+    wanted = (
+        "negatives is 3, but none are drawn .* only from behaviour without shown lists, promotions, histories, texts"
+    )
+    with pytest.raises(ValueError, match=wanted.replace("* only", "*.only")):
+        recipes.find(shape, con, {}, WISHES)
+    recipes.find(shape, con, {}, LISTED)
+    with pytest.raises(ValueError, match="negatives is 3, but none are drawn"):
+        behaviour(log(), negatives=3)
+
+
+def test_the_default_wishes_are_those_of_the_notebook():
+    notebook = Path(__file__).parents[2] / "notebooks/01_governance.ipynb"
+    sources = ["".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]]
+    parameters = next(source for source in sources if source.startswith("profile = "))
+    assert f"\nnegatives = {recipes.NEGATIVES}  #" in parameters
+    assert f'\nsplit_by = "{recipes.SPLIT_BY[0]}"  #' in parameters
+
+
+# lists without positions
+
+
+def test_lists_without_positions_make_pairs_of_weight_1():
+    frame = log()
+    recipe = behaviour(frame.drop(columns="position"))
+    assert "positions" in recipe.omitted
+    pairs = made(recipe)
+    assert pairs["weight"].eq(1).all()
+    assert set(pairs["label"]) == {0, 1, 3}
+    placed = made(behaviour(frame))
+    assert set(placed["pair_id"]) == set(pairs["pair_id"])
+    assert (
+        "0 of them (0.0%) have a usable position. Without one they are taken as examined"
+        in recipe.exposure().findings[1]
+    )
+
+
+def test_a_list_without_positions_among_others_weighs_1_and_is_counted():
+    frame = log()
+    bare = frame["request_id"].isin([f"r{n}" for n in range(1, 400, 4)])
+    frame["position"] = frame["position"].mask(bare, 0).mask(bare & (frame.index % 2 == 0)).astype("Int64")
+    recipe = behaviour(frame)
+    pairs = made(recipe).set_index("group_id")
+    mine = pairs.index.str[1:].astype(int) % 4 == 1
+    assert mine.sum() > 200
+    assert pairs.loc[mine, "weight"].eq(1).all()
+    assert pairs.loc[~mine, "weight"].lt(1).any()
+    shown = recipe.exposure()
+    assert "1,500 of them (75.0%) have a usable position. Without one they are taken as examined" in shown.findings[1]
+    assert shown.facts["positions"] == 0.75
+    assert "Without one" not in behaviour(log()).exposure().findings[1]
+
+
+# classes and the user's own products
+
+
+def test_classes_have_the_language_of_most_of_their_texts_and_products_are_kept():
+    frame = text_rows().assign(item_id=lambda t: "i" + (t.index % 40).astype(str))
+    spoken = {"class_1": ["de", "de", "en"], "class_2": ["fr", "de", "fr", "de"], "class_3": [None]}
+    for label, languages in spoken.items():
+        mine = frame["label"] == label
+        frame.loc[mine, "language"] = [languages[n % len(languages)] for n in range(mine.sum())]
+    alone = labelled(frame)
+    language = alone.items.execute().set_index("item_id")["language"]
+    assert language[["class_0", "class_1", "class_2", "class_3"]].tolist() == ["en", "de", "de", "und"]
+    assert len(language) == 10
+    documents(alone)  # the contract holds where a text has no language
+
+    recipe = labelled(frame, items=catalogue)
+    items = contract.check(recipe.items, "items").execute().set_index("item_id")
+    assert len(items) == 50
+    assert items.loc["i3", ["title", "type_text"]].tolist() == ["shoe number 3", "kind 3"]
+    pairs = made(recipe)
+    assert set(pairs["candidate_id"]) == {f"class-class_{n}" for n in range(10)}
+    assert pairs["candidate"].map(items.reset_index().set_index("title")["item_id"]).eq(pairs["candidate_id"]).all()
+    assert documents(recipe)["text"].str.startswith("shoes kind 3 : shoe number").any()
+    columns = ["context", "candidate", "label", "weight", "split"]
+    pd.testing.assert_frame_equal(
+        *(one[columns].sort_values(columns, ignore_index=True) for one in (pairs, made(alone)))
+    )

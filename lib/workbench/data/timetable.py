@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
+SHORTEST = 4  # weeks: one each to learn from, to validate, to tune and to test on
+
 
 class TimetableError(ValueError):
     """A window that would let a model see the weeks it is judged by."""
@@ -84,15 +86,13 @@ class Timetable:
         return cls(**weeks)
 
     @classmethod
-    def spread(cls, weeks: int) -> "Timetable":
+    def spread(cls, weeks: int) -> "Timetable | None":
         """A timetable for a log of so many weeks: about a tenth of them each for valid, for tuning and for the test.
 
-        Raises:
-            TimetableError: the log is too short for four parts.
-
+        None for a log of fewer than `SHORTEST` weeks: it has no room for the four parts.
         """
-        if weeks < 4:
-            raise TimetableError(f"the log spans {weeks} weeks, and cuts in time need 4: collect more")
+        if weeks < SHORTEST:
+            return None
         test_fit = min(max(3, round(weeks * 48 / 53)), weeks - 1)
         fusion_fit = min(max(2, round(weeks * 43 / 53)), test_fit - 1)
         text_train = min(max(1, round(weeks * 38 / 53)), fusion_fit - 1)

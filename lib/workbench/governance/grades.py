@@ -32,6 +32,7 @@ from workbench.metrics.intervals import interval
 
 GRADES = {"purchase": 3, "cart": 2, "click": 1, "skipped": 0, "unexamined": 0}
 FLOOR = 0.05
+UNPLACED = 2**40  # stands for no position: an item that is logged twice in a list has the one that is known
 COEFFICIENTS = ("spearman", "kendall", "somers_d")
 
 
@@ -59,6 +60,9 @@ def attribute(events: Table) -> Table:
 def grades(events: Table, context: Sequence[str] = ("query",)) -> Table:
     """What was observed of every item of every shown list, and its grade.
 
+    A list need not say at which positions its items stood: then nothing is known to have been skipped, and the position
+    is null.
+
     Args:
         events: the contract's `events`; what names no list is not seen here, see `attribute`.
         context: columns of `events` that say for what a list was made.
@@ -69,8 +73,10 @@ def grades(events: Table, context: Sequence[str] = ("query",)) -> Table:
     """
     strength = ibis.cases(*((_.event_type == name, GRADES[name]) for name in TAKEN), else_=0)
     taken = events.filter(_.event_type.isin(TAKEN), _.request_id.notnull()).group_by(*KEY).agg(best=strength.max())
-    shown = impressions(events, context).left_join(taken, KEY)
-    shown = shown.select(*KEY, "context", "position", "propensity", best=_.best.fill_null(0))
+    placed = (events.position >= 1).fill_null(False).ifelse(events.position, UNPLACED)
+    shown = impressions(events.mutate(position=placed), context).left_join(taken, KEY)
+    position = shown.position.nullif(UNPLACED)
+    shown = shown.select(*KEY, "context", "propensity", position=position, best=_.best.fill_null(0))
     lists = ibis.window(group_by="request_id")
     last = shown.position.max(where=shown.best > 0).over(lists).fill_null(0)
     evidence = ibis.cases(
@@ -89,7 +95,7 @@ def weigh(graded: Table, positions: Table, floor: float = FLOOR) -> Table:
     the position (a stabilised weight: Robins, Hernán & Brumback 2000, "Marginal Structural Models"), a click weighs 1
     and what may never have been looked at weighs the probability that it was: within a position the ratio is the same,
     a position counts as much as it is looked at, and no weight is large. What was skipped above a click weighs 1: it
-    was looked at.
+    was looked at. Without a position nothing is known of how it was looked at, and all weigh 1.
 
     Args:
         graded: as `grades` gives it.
@@ -98,7 +104,7 @@ def weigh(graded: Table, positions: Table, floor: float = FLOOR) -> Table:
 
     """
     known = _examined(graded, positions, floor)
-    unseen = known.evidence == "unexamined"
+    unseen = (known.evidence == "unexamined") & known.position.notnull()
     weight = unseen.ifelse(ibis.least(known.examination, 1.0), 1.0)
     return known.mutate(weight=weight).select(*graded.columns, "weight")
 

@@ -100,9 +100,7 @@ def pairs(
 
     """
     trips = purchases.group_by("user_id", "week").agg(event_time=_.timestamp.min())
-    past = purchases.select("user_id", past_week=_.week).distinct()
-    before = trips.join(past, ["user_id", trips.week > past.past_week, trips.week <= past.past_week + MEMORY])
-    chosen = engine.keep(con, "groups", groups(exposed, before.select("user_id", "week").distinct(), splits, targets))
+    chosen = engine.keep(con, "groups", groups(exposed, _before(purchases), splits, targets))
     context = engine.keep(con, "contexts", contexts(purchases, items, chosen))
     shown = (
         exposed.join(chosen, ["user_id", "week"]).join(context, ["user_id", "week"]).join(trips, ["user_id", "week"])
@@ -123,6 +121,43 @@ def pairs(
         user_id=told.user_id,
         week=told.week,
     ).order_by("pair_id")
+
+
+def left_out(
+    purchases: Table,
+    items: Table,
+    exposed: Table,
+    splits: Mapping[str, tuple[int, int]],
+    targets: Mapping[str, int],
+) -> dict[str, int]:
+    """Why exposed products make no pair in `pairs` of the same arguments, the first reason that applies → rows."""
+    key = ["user_id", "week"]
+    before = _before(purchases)
+    chosen = groups(exposed, before, splits, targets)
+    context = contexts(purchases, items, chosen)
+    marks = {"past": before, "chosen": chosen.select(*key), "context": context.select(*key)}
+    told = exposed.mutate(split=by_week(exposed.week, splits))
+    for name, table in marks.items():
+        told = told.left_join(table.mutate(**{name: True}), key).select(*told.columns, name)
+    told = told.left_join(items.select("item_id", known=True), "item_id").select(*told.columns, "known")
+    reason = ibis.cases(
+        (told.split.isnull(), "of weeks outside the splits"),
+        (told.past.isnull(), f"the household bought nothing in the {MEMORY} weeks before: there is no context"),
+        (told.chosen.isnull(), "its household and week is beyond the pairs wanted of its split (pair_targets)"),
+        (told.context.isnull(), "nothing that the household bought before is in the catalogue: there is no context"),
+        (told.known.isnull(), "names a product that the catalogue lacks"),
+        else_=None,
+    )
+    counts = told.group_by(reason=reason).agg(rows=_.count()).filter(_.reason.notnull()).execute()
+    return dict(zip(counts["reason"], counts["rows"], strict=True))
+
+
+def _before(purchases: Table) -> Table:
+    """user_id, week of the household-weeks with a trip, and another one in the `MEMORY` weeks before."""
+    trips = purchases.select("user_id", "week").distinct()
+    past = purchases.select("user_id", past_week=_.week).distinct()
+    seen = trips.join(past, ["user_id", trips.week > past.past_week, trips.week <= past.past_week + MEMORY])
+    return seen.select("user_id", "week").distinct()
 
 
 def events(purchases: Table, bought: Table, sampled: Table) -> Table:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import ibis
 from ibis.expr.types import Table
 
-from workbench.governance.recipes.base import Exposed, Recipe, Wishes, balance
+from workbench.governance.recipes.base import NEGATIVES, SPLIT_BY, Exposed, Recipe, Wishes, balance
 from workbench.governance.recipes.behaviour import BehaviourRecipe
+from workbench.governance.recipes.experiments import ExperimentsRecipe
 from workbench.governance.recipes.histories import HistoriesRecipe
 from workbench.governance.recipes.judged import JudgedRecipe
 from workbench.governance.recipes.promotions import PromotionsRecipe
@@ -22,7 +23,10 @@ RECIPES: dict[str, type[Recipe]] = {
     "judged": JudgedRecipe,
     "histories": HistoriesRecipe,
     "texts": TextsRecipe,
+    "experiments": ExperimentsRecipe,
 }
+
+QUERIED = {("behaviour", "query"): "behaviour with lists shown for queries"}
 
 __all__ = ["RECIPES", "Exposed", "Recipe", "Wishes", "balance", "find"]
 
@@ -31,9 +35,30 @@ def find(shape: str, con: ibis.BaseBackend, tables: Mapping[str, Table], wishes:
     """The recipe for tables of a shape.
 
     Raises:
-        ValueError: nothing can be learned from this shape.
+        ValueError: no such shape is known, or it cannot do what is wished.
 
     """
     if shape not in RECIPES:
-        raise ValueError(f"tables of the shape '{shape}' make no training pairs: known are {', '.join(RECIPES)}")
-    return RECIPES[shape](con, tables, wishes)
+        raise ValueError(f"there is no recipe for tables of the shape '{shape}': known are {', '.join(RECIPES)}")
+    recipe = RECIPES[shape](con, tables, wishes)
+    _check(shape, recipe)
+    return recipe
+
+
+def _check(shape: str, recipe: Recipe) -> None:
+    """Raise ValueError for a wish that these tables could only ignore."""
+    by, count = recipe.wishes.split_by, recipe.wishes.negatives
+    if by not in SPLIT_BY:
+        raise ValueError(f"split_by is '{by}': split by {', '.join(SPLIT_BY[:-1])} or {SPLIT_BY[-1]}")
+    if not recipe.keeps_apart(by):
+        able = " and ".join(QUERIED.get((name, by), name) for name, made in RECIPES.items() if by in made.splits_by)
+        raise ValueError(
+            f"split_by is '{by}', which these tables of shape '{shape}' cannot follow (only {able} can): "
+            f"leave it at '{SPLIT_BY[0]}'"
+        )
+    if count != NEGATIVES and not recipe.draws:
+        able = ", ".join(made.drawing for made in RECIPES.values() if made.drawing)
+        raise ValueError(
+            f"negatives is {count}, but none are drawn from these tables of shape '{shape}' (only from {able}): "
+            f"leave it at {NEGATIVES}"
+        )

@@ -8,40 +8,78 @@ from ibis import _
 from ibis.expr.types import Table
 
 from workbench.data import contract, engine
-from workbench.data.timetable import Timetable
-from workbench.governance import aggregates, labels, splits
+from workbench.data.timetable import SHORTEST, Timetable
+from workbench.governance import aggregates
 from workbench.governance import grades as graded
 from workbench.governance import positions as ranks
-from workbench.governance.recipes import negatives
-from workbench.governance.recipes.base import Exposed, Recipe, as_pairs, catalogue_documents, documents
+from workbench.governance.recipes import told
+from workbench.governance.recipes.base import Exposed, Pairing, as_pairs
+from workbench.governance.recipes.documents import EARLIEST, HELD_OUT, drawn
+from workbench.governance.recipes.lists import TAKEN, Lists
 
 WEEK = 7  # days
-LATER_WEEKS = 4  # an item that the user buys within this time is no negative of an earlier list
-TAKEN = ("click", "cart", "purchase")
+RATED = ("rating", "review")  # where nothing else was logged, who writes about a product has taken it
+WORDLESS = ("und", "zxx")  # ISO 639-2: undetermined, and no linguistic content
 NO_RANKS = "the log does not say what was shown at which position"
-NOTHING_SHOWN = "the log has no impressions, only what was taken"
+NOTHING_SHOWN = "the log has no shown lists, only what was taken"
+NO_PRODUCTS = "the source has no table of products, so that nothing shown or taken has a title"
+NO_CONTEXT = "no list was shown for a query, and no user took anything in a week before: a pair would have no context"
+NO_WORDS = "the log has no queries and no reviews, and the catalogue no words"
 
 
-class BehaviourRecipe(Recipe):
+class BehaviourRecipe(Pairing):
     """One group is one shown list; its pairs are the products on it, graded by what the user did with them.
 
     Where the log has no shown lists, a group is a user's week: what was taken, and items drawn from the catalogue.
     """
 
-    group = "shown list"
+    splits_by = ("time", "user", "query")
+    drawing = "behaviour without shown lists"
+
+    @property
+    def group(self) -> str:  # type: ignore[override]
+        """What one group of pairs is."""
+        return "shown list" if self._listed else "user's week"
+
+    @property
+    def unit(self) -> str:  # type: ignore[override]
+        """What is counted as left out."""
+        return "impressions" if self._listed else "products taken"
+
+    def keeps_apart(self, by: str) -> bool:
+        """By query only where lists were shown for queries."""
+        return super().keeps_apart(by) and (by != "query" or self._asked)
+
+    @property
+    def draws(self) -> bool:
+        """What was shown and not taken needs no sampling."""
+        return not self._listed
 
     @cached_property
     def omitted(self) -> dict[str, str]:  # type: ignore[override]
-        """Steps that need impressions, or their positions."""
-        shown = self.events.filter(_.event_type == "impression", _.request_id.notnull())
-        counts = shown.aggregate(lists=_.count(), ranks=_.position.count()).execute().iloc[0]
-        missing = {} if counts["lists"] else {"exposure": NOTHING_SHOWN}
-        return missing if counts["ranks"] else {**missing, "positions": NO_RANKS}
+        """Steps for which the log, or the catalogue, lacks something."""
+        counts = self.events.aggregate(
+            words=_.query.count() + _.text.count(),
+            ranks=((_.event_type == "impression") & _.request_id.notnull() & (_.position >= 1)).sum(),
+        ).execute().iloc[0].fillna(0)  # fmt: skip
+        named = self.items.filter(~_.language.isin(WORDLESS)).count().execute()
+        context = "" if self._has_contexts() else NO_CONTEXT
+        short = f"the log spans {self._weeks} weeks, cuts in time need {SHORTEST}"
+        pairs = context if "items" in self.tables else NO_PRODUCTS
+        unread = NO_WORDS if not counts["words"] else short if pairs and self._undated else ""
+        missing = {
+            "exposure": "" if self._listed else NOTHING_SHOWN,
+            "positions": "" if counts["ranks"] else NO_RANKS,
+            "pairs": pairs,
+            "corpus": "" if named else unread,
+            "timetable": "" if self.timetable else short,
+        }
+        return {step: why for step, why in missing.items() if why}
 
     @cached_property
-    def timetable(self) -> Timetable:
-        """The cuts, in weeks from the Monday of the first event."""
-        return self._cuts(int(self.events.week.max().execute()))
+    def timetable(self) -> Timetable | None:
+        """The cuts, in weeks from the Monday of the first event; None for a log of too few weeks."""
+        return self._cuts(self._weeks)
 
     @cached_property
     def events(self) -> Table:
@@ -53,121 +91,116 @@ class BehaviourRecipe(Recipe):
         return engine.keep(self.con, "week_events", events.mutate(week=(days // WEEK + 1).cast("int32")))
 
     def exposure(self) -> Exposed:
-        """What was shown by search and by browsing, and the share of it that was taken."""
+        """What was shown by search and by browsing, the share of it that was taken, and how much of it has a rank."""
         asked = self.events.query.notnull().ifelse("search", "browsing")
         counts = self.events.mutate(channel=asked).group_by("channel").agg(
             **{f"{kind}s": (_.event_type == kind).sum() for kind in ("impression", *TAKEN)}
         )  # fmt: skip
         coverage = counts.order_by("channel").execute()
         coverage["share"] = coverage["impressions"] / max(coverage["impressions"].sum(), 1)
-        shown, clicks = int(coverage["impressions"].sum()), int(coverage["clicks"].sum())
-        facts = {"impressions": shown, "clicks": clicks, "click_rate": clicks / max(shown, 1)}
-        findings = (f"Of {shown:,} products shown, {clicks:,} were clicked ({clicks / max(shown, 1):.1%}).",)
-        return Exposed(self.events.order_by("user_id", "timestamp", "event_id"), coverage, facts, findings)
-
-    @cached_property
-    def _positions(self) -> pd.DataFrame | None:
-        return None if "positions" in self.omitted else ranks.estimate(ranks.impressions(self.events))
+        events = self.events.order_by("user_id", "timestamp", "event_id")
+        if not self._listed:
+            return Exposed(events, coverage, {}, (self.why("exposure"),))
+        usable = ranks.usable(self.events)
+        shown, clicks = usable["impressions"], usable["clicks"]
+        placed = shown - usable["impressions_without_list_or_position"]
+        facts = {"impressions": shown, "clicks": clicks, "click_rate": clicks / shown, "positions": placed / shown}
+        findings = (
+            f"Of {shown:,} products shown, {clicks:,} were clicked ({clicks / shown:.1%}).",
+            f"{placed:,} of them ({placed / shown:.1%}) have a usable position."
+            + (" Without one they are taken as examined: weight 1." if placed < shown else ""),
+        )
+        return Exposed(events, coverage, facts, findings)
 
     def positions(self) -> pd.DataFrame | None:
-        """Examination by position relative to the first."""
-        return self._positions
+        """Examination by position relative to the first, as the lists of train tell it."""
+        return self._examined
 
-    def pairs(self) -> Table:
+    def given(self) -> int:
+        """All impressions, or where no lists were shown, all that was taken."""
+        kinds = ("impression",) if self._listed else self._taken
+        return int(self.tables["events"].filter(_.event_type.isin(kinds)).count().execute())
+
+    def aggregates(self) -> dict[str, Table]:
+        """Sums of behaviour, as of the weeks that the rankers are fitted until; of the whole log if it is short."""
+        weeks = self.timetable
+        cuts = (weeks.fusion_fit, weeks.test_fit) if weeks else (self._weeks,)
+        return aggregates.aggregates(self.events, self.items, cuts)
+
+    @property
+    def _undated(self) -> bool:
+        """Whether a split in time is asked for, and the log too short for it."""
+        return self.timetable is None and self.wishes.split_by == "time"
+
+    @cached_property
+    def _weeks(self) -> int:
+        return int(self.events.week.max().execute())
+
+    @cached_property
+    def _listed(self) -> bool:
+        shown = self.events.filter(_.event_type == "impression", _.request_id.notnull())
+        return bool(shown.count().execute())
+
+    @cached_property
+    def _asked(self) -> bool:
+        """Whether any list was shown for a query."""
+        shown = self.events.filter(_.event_type == "impression", _.request_id.notnull(), _.query.notnull())
+        return bool(shown.count().execute())
+
+    @cached_property
+    def _taken(self) -> tuple[str, ...]:
+        """The kinds of event by which a user takes a product."""
+        return TAKEN if self.events.filter(_.event_type.isin(TAKEN)).count().execute() else RATED
+
+    @cached_property
+    def _lists(self) -> Lists:
+        if self._undated:
+            raise ValueError(
+                f"the log spans {self._weeks} weeks, and cuts in time need {SHORTEST}: set split_by to user or query, "
+                "or collect more"
+            )
+        last = self.timetable.test_fit if self.timetable else self._weeks
+        windows = self.timetable.splits() if self.timetable and self.wishes.split_by == "time" else {}
+        return Lists(self.con, self.events, self.items, self._taken, self._listed, self.wishes, windows, last)
+
+    @cached_property
+    def _examined(self) -> pd.DataFrame | None:
+        if "positions" in self.omitted:
+            return None
+        alone = "pairs" in self.omitted and self._undated  # nothing to learn from, so nothing to hold out
+        return ranks.estimate(ranks.impressions(self.events if alone else self._lists.train_events()))
+
+    def _pairs(self) -> Table:
         """Each product of a list with its grade: 3 bought, 2 put into the cart, 1 clicked, 0 none of these.
 
         The context is the query, or where there is none the kinds of product that the user took lately. Weights correct
-        for position, see `grades.weigh`. A product that the user buys within `LATER_WEEKS` is no negative.
+        for position, see `grades.weigh`. A product that the user buys later in the weeks of the list's split is no
+        negative; what comes after them is not looked at.
         """
-        made = self._drawn_lists() if "exposure" in self.omitted else self._shown_lists()
-        moments = self._moments(made)
+        rows = self._lists.pairs(self._examined)
         titled = self.items.select(candidate_id=_.item_id, candidate=_.title)
-        told = made.join(moments, "group_id").join(titled, "candidate_id")
-        return self._targeted(as_pairs(told.mutate(pair_id=told.group_id + "-" + told.candidate_id), week=told.week))
+        named = rows.join(self._lists.moments.filter(_.context.notnull()), "group_id").join(titled, "candidate_id")
+        return as_pairs(named.mutate(pair_id=named.group_id + "-" + named.candidate_id), week=named.week)
 
-    def aggregates(self) -> dict[str, Table]:
-        """Sums of behaviour, as of the weeks that the rankers are fitted until."""
-        return aggregates.aggregates(self.events, self.items, (self.timetable.fusion_fit, self.timetable.test_fit))
+    def _rows(self) -> Table:
+        return self._lists.rows()
 
-    def _shown_lists(self) -> Table:
-        """group_id, candidate_id, label, weight, origin."""
-        judged, found = graded.grades(self.events), self._positions
-        if found is None:
-            weighed = judged.mutate(weight=ibis.literal(1.0))
-        else:
-            weighed = graded.weigh(judged, ibis.memtable(found[["position", "examination"]]))
-        rows = weighed.select(
-            group_id=_.request_id, candidate_id=_.item_id, label=_.grade, weight=_.weight,
-            origin=ibis.literal("observed"),
-        )  # fmt: skip
-        wrong = rows.filter(_.label == 0).anti_join(self._bought_later(), ["group_id", "candidate_id"])
-        return rows.filter(_.label > 0).union(wrong)
-
-    def _bought_later(self) -> Table:
-        """group_id, candidate_id of what was shown and not taken, and bought by the same user soon after."""
-        shown = self.events.filter(_.event_type == "impression", _.request_id.notnull())
-        bought = self.events.filter(_.event_type == "purchase").select("user_id", "item_id", when=_.timestamp)
-        late = shown.timestamp + ibis.interval(weeks=LATER_WEEKS)
-        both = shown.join(bought, ["user_id", "item_id", bought.when > shown.timestamp, bought.when <= late])
-        return both.select(group_id=_.request_id, candidate_id=_.item_id).distinct()
-
-    def _drawn_lists(self) -> Table:
-        taken = self.events.filter(_.event_type.isin(TAKEN))
-        strength = ibis.cases(*((taken.event_type == kind, graded.GRADES[kind]) for kind in TAKEN))
-        group = taken.user_id + "-" + taken.week.cast("string")
-        own = taken.mutate(group_id=group, label=strength).group_by("group_id", "user_id", candidate_id=_.item_id)
-        right = own.agg(label=_.label.max().cast("int64"))
-        ever = taken.select("user_id", candidate_id=_.item_id).distinct()
-        groups = right.select("group_id", "user_id").distinct()
-        wrong = negatives.draw(groups, self.items, ever, self.wishes.negatives, self.wishes.seed)
-        columns = ("group_id", "candidate_id", "label", "weight", "origin")
-        right = right.mutate(weight=ibis.literal(1.0), origin=ibis.literal("observed"))
-        wrong = wrong.mutate(label=ibis.literal(0, "int64"), origin=ibis.literal("sampled"))
-        return right.select(*columns).union(wrong.select(*columns))
-
-    def _moments(self, rows: Table) -> Table:
-        """Of each group: user_id, week, event_time, context, split; none for a group without a context or a split."""
-        events, drawn = self.events, "exposure" in self.omitted
-        key = events.user_id + "-" + events.week.cast("string") if drawn else events.request_id
-        kinds = TAKEN if drawn else ("impression",)
-        keyed = events.mutate(group_id=key).filter(_.group_id.notnull(), _.event_type.isin(kinds))
-        groups = keyed.group_by("group_id").agg(
-            user_id=_.user_id.min(), week=_.week.min(), event_time=_.timestamp.min(), query=_.query.min()
+    def _has_contexts(self) -> bool:
+        """Whether any group of pairs could have a context: a query, or what its user took in a week before."""
+        events = self.events
+        group = (events.event_type == "impression") if self._listed else events.event_type.isin(self._taken)
+        weeks = events.group_by("user_id").agg(
+            first=events.week.min(where=events.event_type.isin(self._taken)), last=events.week.max(where=group)
         )
-        asked = engine.keep(self.con, "moments", groups)
-        took = events.filter(_.event_type.isin(TAKEN)).select("user_id", "item_id", "week")
-        known = engine.keep(self.con, "contexts", labels.contexts(took, self.items, asked))
-        told = asked.left_join(known, ["user_id", "week"]).select(*asked.columns, context=_.context)
-        told = told.mutate(context=told.context if drawn else ibis.coalesce(told.query, told.context))
-        return told.mutate(split=self._split(told)).filter(_.context.notnull(), _.split.notnull()).drop("query")
+        return self._asked or bool(weeks.filter(_.last > _.first).count().execute())
 
-    def _split(self, groups: Table) -> ibis.expr.types.StringValue:
-        """By time, or by user or query (a list without a query by its user) inside the weeks before the final test.
+    def _corpus(self) -> Table:
+        """The catalogue, queries, reviews, and what one session took, split as the pairs are.
 
-        Raises:
-            ValueError: another way is asked for.
-
+        The catalogue alone, where there are no pairs and the log is too short for a split in time.
         """
-        by, windows = self.wishes.split_by, self.timetable.splits()
-        if by == "time":
-            return splits.by_week(groups.week, windows)
-        if by not in ("user", "query"):
-            raise ValueError(f"split_by is '{by}': split by time, user or query")
-        key = groups.user_id if by == "user" else ibis.coalesce(groups.query.strip().lower(), groups.user_id)
-        return (groups.week <= self.timetable.test_fit).ifelse(splits.by_digest(key), ibis.null("string"))
-
-    def _documents(self) -> Table:
-        """The catalogue; queries, reviews, and what one session took, of train's and of valid's weeks."""
-        weeks, events = self.timetable, self.events
-        split = splits.by_week(events.week, {"train": (1, weeks.text_train), "valid": weeks.splits()["valid"]})
-        dated = events.mutate(split=split).filter(_.split.notnull())
-        queries = dated.filter(_.query.notnull()).group_by("query").agg(split=_.split.min())  # train before valid
-        took = dated.filter(_.event_type.isin(TAKEN), _.session_id.notnull())
-        named = took.join(self.items.select("item_id", "title"), "item_id")
-        sessions = named.select("session_id", "split", "title").distinct().group_by("session_id", "split")
-        visits = sessions.agg(text=_.title.group_concat("; ", order_by=_.title), titles=_.count()).filter(_.titles > 1)
-        language = self._language()
-        behaved = documents(queries, "query", "query", "query", language)
-        behaved = behaved.union(documents(dated.filter(_.text.notnull()), "review", "event_id", "text", language))
-        behaved = behaved.union(documents(visits, "session", "session_id", "text", language))
-        return catalogue_documents(self.items).union(behaved)
+        if self._undated and "pairs" in self.omitted:
+            return super()._corpus()
+        order = EARLIEST if self.wishes.split_by == "time" else HELD_OUT
+        behaved = told.documents_of(self._lists.dated(), self.items, self._taken, order, self._language())
+        return drawn(self._documents().union(behaved), self.wishes.corpus_docs, order)

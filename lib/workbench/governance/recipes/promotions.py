@@ -3,10 +3,11 @@
 from functools import cached_property
 from types import MappingProxyType
 
+import pandas as pd
 from ibis.expr.types import Table
 
 from workbench.data import engine
-from workbench.data.timetable import Timetable
+from workbench.data.timetable import SHORTEST, Timetable
 from workbench.governance import aggregates, corpus, labels, text
 from workbench.governance import exposure as promoted
 from workbench.governance.recipes.base import Exposed, Recipe
@@ -16,12 +17,22 @@ class PromotionsRecipe(Recipe):
     """One group is one household in one week; its pairs are the products that promotions exposed it to."""
 
     group = "household and week"
+    unit = "exposed products, the purchases and the sample"
     omitted = MappingProxyType({"positions": "a leaflet or a shelf has no ranks"})
+    drawing = "promotions"
 
     @cached_property
     def timetable(self) -> Timetable:
-        """The cuts in the shop's own weeks."""
-        return self._cuts(int(self.tables["calendar"].week.max().execute()))
+        """The cuts in the shop's own weeks.
+
+        Raises:
+            ValueError: the log is too short for them.
+
+        """
+        weeks = int(self.tables["calendar"].week.max().execute())
+        if (cuts := self._cuts(weeks)) is None:
+            raise ValueError(f"the log spans {weeks} weeks, and cuts in time need {SHORTEST}: collect more")
+        return cuts
 
     def exposure(self) -> Exposed:
         """Every exposed purchase, a sample of what was exposed and not bought, and the size of the view behind it."""
@@ -43,11 +54,19 @@ class PromotionsRecipe(Recipe):
 
     def pairs(self) -> Table:
         """All exposed purchases of the household-weeks drawn, and their sampled non-purchases."""
-        exposed = labels.exposures(self._bought, self._sampled)
         windows, targets = self.timetable.splits(), self.wishes.pair_targets
-        return labels.pairs(self.con, self.tables["events"], self.items, exposed, windows, targets)
+        return labels.pairs(self.con, self.tables["events"], self.items, self._exposed, windows, targets)
 
-    def corpus(self) -> Table:
+    def given(self) -> int:
+        """All exposed purchases, and the sampled non-purchases."""
+        return sum(int(part.count().execute()) for part in (self._bought, self._sampled))
+
+    def left_out(self) -> pd.DataFrame:
+        """Exposed products that no pair stands for: reason, rows, unit."""
+        windows, targets = self.timetable.splits(), self.wishes.pair_targets
+        return self._counted(labels.left_out(self.tables["events"], self.items, self._exposed, windows, targets))
+
+    def _corpus(self) -> Table:
         """Products and baskets in words: train what was sold until the text model's cut, valid what came after it."""
         last, docs = (self.timetable.text_train, self.timetable.text_valid), self.wishes.corpus_docs
         return corpus.corpus(self.items, self.tables["events"], *last, docs["train"], docs["valid"])
@@ -59,6 +78,10 @@ class PromotionsRecipe(Recipe):
 
     def _described(self) -> Table:
         return text.finish(self.tables["items"])
+
+    @property
+    def _exposed(self) -> Table:
+        return labels.exposures(self._bought, self._sampled)
 
     @cached_property
     def _places(self) -> Table:
