@@ -18,7 +18,7 @@ from cleanlab.filter import find_label_issues
 from scipy import stats
 
 from workbench.data import engine, sources
-from workbench.governance import label_noise
+from workbench.governance import label_noise, reviews
 
 from .record import record
 
@@ -38,7 +38,7 @@ def storefront(seed: int, language: str = "en") -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         source, con = sources.find("storefront", folder, options), engine.connect()
         events = source.collect(con, source.files()).tables["events"]
-        return label_noise.from_reviews(events).execute().sort_values("text_id", ignore_index=True)
+        return reviews.from_reviews(events).execute().sort_values("text_id", ignore_index=True)
 
 
 def storefront_chinese(seed: int) -> pd.DataFrame:

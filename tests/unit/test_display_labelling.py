@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nbformat
 import pandas as pd
 import pytest
+import yaml
 
-from workbench.display.labelling import Labeller, doubted, noise_by_class, noise_table
+from workbench.display.labelling import Labeller, advice, doubted, noise_by_class, noise_table
 from workbench.governance import corrections
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -154,3 +156,21 @@ def test_the_figure_names_share_and_suggestion() -> None:
     assert [bar.get_width() for bar in axes.patches] == [0.25, 0.0]
     assert "11.1% of all" in axes.get_title(loc="left") + axes.get_title()
     plt.close("all")
+
+
+def test_the_advice_is_what_a_profile_needs() -> None:
+    lines = advice(12, "data/corrections/spring.csv").partition("\n\n")[2]
+    assert yaml.safe_load(lines) == {"01_governance": {"corrections_file": "data/corrections/spring.csv"}}
+    assert "01_governance" not in advice(0, "data/corrections/spring.csv")
+
+
+def test_each_profile_has_a_file_of_its_own() -> None:
+    notebook = nbformat.read(Path(__file__).parents[2] / "notebooks/01b_labels.ipynb", as_version=4)
+    cells = {cell.id: cell.source for cell in notebook.cells}
+    line = next(line for line in cells["open"].splitlines() if line.startswith("place = "))
+    places = []
+    for name in ("spring", "my.v2", "parameters/spring.yaml"):
+        known: dict = {"Path": Path}
+        exec(f"{cells['parameters']}\nprofile = '{name}'\n{line}", known)
+        places.append(known["place"])
+    assert places == ["data/corrections/spring.csv", "data/corrections/my.v2.csv", "data/corrections/spring.csv"]

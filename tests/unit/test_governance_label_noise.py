@@ -1,18 +1,15 @@
-"""Doubted labels are the wrong ones, in English and in Chinese; corrections are applied and nothing is lost."""
+"""Doubted labels are the wrong ones, in English and in Chinese."""
 
-import json
 import os
 from pathlib import Path
 
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.label_noise import measure, summary
 from workbench.data import engine
-from workbench.governance import corrections, label_noise
-from workbench.governance.corrections import CorrectionsError
+from workbench.governance import label_noise, reviews
 from workbench.governance.label_noise import LabelNoiseError
 
 ROOT = Path(__file__).parents[2]
@@ -153,7 +150,7 @@ def test_reviews_are_texts_labelled_by_their_stars() -> None:
     rows += [("rating", 1.0, "words"), ("review", None, "words"), ("review", 5.0, "  "), ("review", 5.0, None)]
     frame = pd.DataFrame(rows, columns=["event_type", "value", "text"]).assign(event_id=[f"e{i}" for i in range(9)])
     con = engine.connect("500MB", threads=1)
-    texts = label_noise.from_reviews(con.create_table("events", frame)).execute().sort_values("text_id")
+    texts = reviews.from_reviews(con.create_table("events", frame)).execute().sort_values("text_id")
     assert texts["text_id"].tolist() == ["e0", "e1", "e2", "e3", "e4"]
     assert texts["label"].tolist() == ["bad", "bad", "neutral", "good", "good"]
 
@@ -183,119 +180,3 @@ def test_the_benchmark_counts_what_moved() -> None:
     assert list(table.index) == ["ours", "cleanlab", "cleanlab_both", "lowest_confidence"]
     assert (table["recall_low"] <= table["recall"]).all()
     assert (table["recall"] <= table["recall_high"]).all()
-
-
-# corrections
-
-
-def decided(*rows: tuple[str, str, str, str, str]) -> pd.DataFrame:
-    """Corrections of text_id, text, label, decision, new_label."""
-    frame = pd.DataFrame(rows, columns=["text_id", "text", "label", "decision", "new_label"])
-    return frame.assign(suggested="b", who="me", when="2026-01-01T00:00:00+00:00")[list(corrections.COLUMNS)]
-
-
-@pytest.fixture
-def texts() -> ibis.Table:
-    frame = pd.DataFrame(
-        {
-            "text_id": ["1", "2", "3", "4", "5"],
-            "text": ["one", "two", 'drei, "三"\n🙂', "four", "five"],
-            "label": ["a", "a", "b", "b", "c"],
-            "language": "en",
-        }
-    )
-    return engine.connect("500MB", threads=1).create_table("texts", frame)
-
-
-def test_corrections_change_what_they_say_and_nothing_is_lost(texts: ibis.Table, tmp_path: Path) -> None:
-    given = decided(
-        ("1", "one", "a", "fix", "b"),
-        ("2", "two", "a", "keep", ""),
-        ("3", 'drei, "三"\n🙂', "b", "drop", ""),
-        ("4", "four, then", "b", "fix", "a"),
-        ("5", "five", "b", "drop", ""),
-        ("6", "six", "a", "keep", ""),
-    )
-    path = corrections.write(tmp_path / "labels" / "corrections.csv", given)
-    read = corrections.read(path, classes=["a", "b", "c"])
-    pd.testing.assert_frame_equal(read, given.astype("str"))
-    done = corrections.apply(texts, read)
-    after = done.texts.execute().sort_values("text_id")
-    assert list(after) == list(texts.columns)
-    assert dict(zip(after["text_id"], after["label"], strict=True)) == {"1": "b", "2": "a", "4": "b", "5": "c"}
-    assert done.repairs.to_numpy().tolist() == [[corrections.RULE, "texts", "1", "label", "a", "b"]]
-    assert list(done.dropped) == ["table", "key", "reasons", "row"]
-    assert json.loads(done.dropped["row"].item()) == {
-        "text_id": "3", "text": 'drei, "三"\n🙂', "label": "b", "language": "en",
-    }  # fmt: skip
-    assert len(after) + len(done.dropped) == texts.count().execute()
-    assert dict(zip(done.outdated["text_id"], done.outdated["problem"], strict=True)) == {
-        "4": "the text has changed since",
-        "5": "the label has changed since",
-        "6": "the row is gone",
-    }
-
-
-def test_no_corrections_change_nothing(texts: ibis.Table) -> None:
-    done = corrections.apply(texts, corrections.empty())
-    pd.testing.assert_frame_equal(done.texts.order_by("text_id").execute(), texts.order_by("text_id").execute())
-    assert (len(done.repairs), len(done.dropped), len(done.outdated)) == (0, 0, 0)
-    assert list(done.repairs) == list(corrections.REPAIRS)
-
-
-def test_another_key_and_keys_that_repeat(texts: ibis.Table) -> None:
-    pairs = texts.rename(pair_id="text_id")
-    done = corrections.apply(pairs, decided(("1", "one", "a", "fix", "b")), name="pairs", key="pair_id")
-    assert done.repairs[["table", "key"]].to_numpy().tolist() == [["pairs", "1"]]
-    with pytest.raises(CorrectionsError, match="'pair_id' repeats"):
-        corrections.apply(pairs.union(pairs), decided(("1", "one", "a", "fix", "b")), key="pair_id")
-    with pytest.raises(CorrectionsError, match="lacks the column text_id"):
-        corrections.apply(pairs, corrections.empty())
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda c: c.rename(columns={"new_label": "newlabel"}), "unknown column 'newlabel', did you mean 'new_label'"),
-        (lambda c: c.drop(columns="who"), "the column who is missing"),
-        (lambda c: c.assign(decision="fixx"), "unknown decision 'fixx', did you mean 'fix'"),
-        (lambda c: c.assign(new_label="bb"), "text '1': unknown label 'bb'"),
-        (lambda c: c.assign(new_label="a"), "differs from the label 'a'"),
-        (lambda c: c.assign(decision="keep"), "only a fix has a new_label"),
-        (lambda c: pd.concat([c, c]), "text '1' comes twice"),
-    ],
-)
-def test_a_file_that_is_wrong_gets_one_sentence(tmp_path: Path, change, says: str) -> None:
-    path = tmp_path / "c.csv"
-    change(decided(("1", "one", "a", "fix", "b"))).to_csv(path, index=False)
-    with pytest.raises(CorrectionsError, match=says) as error:
-        corrections.read(path, classes=["a", "b"])
-    assert str(path) in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [(b"", "not a CSV file"), (b"text_id,text\n\xff\xfe,x\n", "not a CSV file in UTF-8"), (None, "does not exist")],
-)
-def test_a_file_that_is_none_gets_one_sentence(tmp_path: Path, content: bytes | None, says: str) -> None:
-    path = tmp_path / "c.csv"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(CorrectionsError, match=says):
-        corrections.read(path)
-
-
-@pytest.mark.parametrize(
-    "text", ["line\r\nbreak", "lone\rreturn", " spaces ", "NA", '"quoted", comma', "=1+1", "红鞋 🙂"]
-)
-def test_texts_survive_the_file_as_they_are(tmp_path: Path, text: str) -> None:
-    given = decided(("007", text, "a", "keep", ""))
-    back = corrections.read(corrections.write(tmp_path / "c.csv", given))
-    assert back.loc[0, ["text_id", "text"]].tolist() == ["007", text]
-
-
-def test_a_file_that_a_spreadsheet_saved_is_read(tmp_path: Path) -> None:
-    given = decided(("007", "one, two", "a", "fix", "b"), ("008", "red", "a", "keep", ""))
-    path = tmp_path / "c.csv"
-    path.write_bytes(given.to_csv(index=False, lineterminator="\r\n").encode("utf-8-sig"))
-    pd.testing.assert_frame_equal(corrections.read(path, ["a", "b"]), given.astype("str"))

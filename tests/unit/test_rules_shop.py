@@ -8,7 +8,8 @@ import pytest
 from faulty_shop import KEYS, Frames, Planter, plant_all
 
 from workbench.data import contract, engine, sources
-from workbench.governance import quality
+from workbench.governance import cleaning, quality
+from workbench.governance.replay import replay
 from workbench.governance.rules import ids, prices, shop, wordless
 
 
@@ -166,6 +167,80 @@ def test_histories():
         "good": set(), "empty": {"history without items"}, "stranger": {"history names unknown products"},
         "next": {"history goes on with an unknown product"}, "lost": {"histories.next_item_id: missing"},
     }  # fmt: skip
+
+
+def cleaned(con, tables: dict) -> cleaning.Cleaned:
+    """Tables cleaned by all rules; the record must lead from the collected ones to the clean ones, row by row."""
+    rules, _ = quality.applicable(shop.RULES, tables)
+    seen, keys = shop.seen(con, tables), shop.CLEANING_ORDER
+    done = cleaning.clean(con, tables, seen, rules, keys, quality.measure(seen, rules))
+    again = replay(con, tables, done.repairs, done.merges, done.quarantine, keys)
+    for name in tables.keys() & keys.keys():
+        assert rows_of(again[name]) == rows_of(done.tables[name])
+    balance = done.balance
+    assert balance["table"].tolist() == [name for name in keys if name in tables]
+    assert (balance["collected"] == balance[["clean", "quarantined", "merged"]].sum(axis=1)).all()
+    return done
+
+
+def rows_of(table) -> list[str]:
+    return sorted(map(str, table.execute().to_numpy().tolist()))
+
+
+def test_offers_are_cleaned_and_name_the_product_that_stays():
+    con = engine.connect("500MB", threads=1)
+    days = pd.to_datetime(["2024-03-01", "2024-04-01"], utc=True).as_unit("us")
+    offers = pd.DataFrame({"offer_id": ["o1", "o2", "o3", "o4"], "item_id": ["a", " b ", None, "copy"], "user_id": "u",
+                           "valid_from": days[0], "valid_to": days[[1, 1, 1, 0]]})  # fmt: skip
+    items = ITEMS.assign(description=["made of soft leather"] * 3, brand=["Aro", "Bel", "Cid"])
+    items = pd.concat([items, items.iloc[:1].assign(item_id="copy", description=None)])
+    tables = {name: contract.conform(con.create_table(f"raw_{name}", arrow_of(frame)), name)
+              for name, frame in (("items", items), ("offers", offers))}  # fmt: skip
+    done = cleaned(con, tables)
+    kept = done.tables["offers"].order_by("offer_id").execute()
+    assert kept[["offer_id", "item_id"]].values.tolist() == [["o1", "a"], ["o2", "b"], ["o4", "a"]]
+    lost = done.quarantine.filter(done.quarantine.table == "offers").execute()
+    assert lost[["key", "reasons"]].values.tolist() == [["o3", "offers.item_id: missing"]]
+
+
+def test_an_id_given_to_another_product_as_well_stays_with_its_own():
+    con = engine.connect("500MB", threads=1)
+    said = ["Aro alpine boots in red leather", "Zet evening dress of green silk", "Mio wool scarf with fringes"]
+    items = pd.DataFrame({"item_id": ["p1", "p2", "p2", "p3"], "title": [said[0], said[1], said[0], said[2]],
+                          "description": ["", "worn once", "", ""], "language": "en"})  # fmt: skip
+    done = cleaned(con, {"items": contract.conform(con.create_table("raw", arrow_of(items)), "items")})
+    kept = done.tables["items"].order_by("item_id").execute()
+    assert kept[["item_id", "title"]].values.tolist() == [["p1", said[0]], ["p2", said[1]], ["p3", said[2]]]
+    assert done.quarantine.execute()["reasons"].tolist() == ["product id on a row that names another product"]
+    assert done.merges.count().execute() == 0
+
+
+def test_what_cleaning_takes_away_lacked_before():
+    """A word that stands for no brand becomes a missing brand, which is no new fault."""
+    con = engine.connect("500MB", threads=1)
+    brands = ["Aro", "n/a", "Bel", None, "   ", *["Cid"] * 35]
+    items = pd.DataFrame({"item_id": [f"p{i:02}" for i in range(40)], "title": [f"coat {WORDS[i]}" for i in range(40)],
+                          "brand": brands, "language": "en"})  # fmt: skip
+    tables = {"items": contract.conform(con.create_table("raw", arrow_of(items)), "items")}
+    after = shop.seen(con, {"items": cleaned(con, tables).tables["items"]}, "clean")
+    rule = named("product without brand")
+    assert quality.measure(after, [rule])["failing"].tolist() == [3]
+    assert quality.measure(shop.seen(con, tables, "again"), [rule])["failing"].tolist() == [3]
+
+
+def test_a_repair_names_one_of_a_products_judgments():
+    con = engine.connect("500MB", threads=1)
+    rows = [("q1", " boots "), ("q2", "boots"), ("q3", "boots"), ("q3", "boots"), ("q4", " red  boots"), ("q5", None)]
+    judged = pd.DataFrame(rows, columns=["query_id", "query"]).assign(item_id="a", grade=[1.0, 2, 1, 1, 3, 3])
+    tables = {"judgments": contract.conform(con.create_table("raw", arrow_of(judged)), "judgments")}
+    done = cleaned(con, tables)
+    kept = done.tables["judgments"].order_by("query_id").execute()
+    assert kept["query"].tolist() == ["boots"] * 4 + ["red boots"]
+    repairs = done.repairs.order_by("copy").execute()
+    assert repairs[["key", "before", "after"]].values.tolist() == [
+        ["a", " boots ", "boots"], ["a", " red  boots", "red boots"]
+    ]  # fmt: skip
+    assert repairs["copy"].is_unique
 
 
 def test_a_stray_event_does_not_accuse_the_rest_of_its_request():

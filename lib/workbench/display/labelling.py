@@ -200,6 +200,14 @@ def learned(found: pd.DataFrame, classes: pd.DataFrame, check: tuple[float, floa
     ])  # fmt: skip
 
 
+def advice(decided: int, place: str) -> str:
+    """What to write into the profile so that its next run applies the decisions in the file at `place`."""
+    if not decided:
+        return f"Nothing is decided yet; decisions go to {place}."
+    lines = f"01_governance:\n  corrections_file: {place}"
+    return f"Labels decided in {place}: {decided:,}. The profile's next run applies them by these lines:\n\n{lines}"
+
+
 def _plain(name: object) -> str:
     """A label in which matplotlib reads no formula."""
     return str(name).replace("$", r"\$")

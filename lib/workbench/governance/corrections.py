@@ -4,30 +4,29 @@ The file keeps what the person saw, so that a decision about a text or a label t
 that still holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from csv import QUOTE_ALL
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import ibis
 import pandas as pd
 import pyarrow as pa
-from ibis import _
 from ibis.expr.types import Table
 from pyarrow import csv
 
 from workbench.artifacts import write_text
-from workbench.data import engine
-from workbench.governance import record
+from workbench.governance import record, reviews
+from workbench.governance.amendments import Amendment, amend
 from workbench.governance.cleaning import Cleaned
 from workbench.spelling import nearest
 
 COLUMNS = ("text_id", "text", "label", "suggested", "decision", "new_label", "who", "when")
 DECISIONS = ("keep", "fix", "drop")
-REPAIRS = ("rule", "table", "key", "column", "before", "after")
-DROPPED = ("table", "key", "reasons", "row")
 LARGEST = 2**31 - 1  # bytes that are read at once
 RULE, DROP_RULE = "label corrected by a person", "text dropped by a person"
+KEYS = {"texts": "text_id", "events": "event_id"}
+GONE = "the row is gone"
 
 
 class CorrectionsError(ValueError):
@@ -35,21 +34,15 @@ class CorrectionsError(ValueError):
 
 
 @dataclass(frozen=True)
-class Applied:
+class Applied(Amendment):
     """What corrections did.
 
     Args:
-        texts: the table with its labels corrected and the dropped rows taken out.
-        repairs: one row a changed label: rule, table, key, column, before, after.
-        dropped: rows for the quarantine: table, key, reasons, row (JSON of the columns).
         outdated: corrections that were not applied, with the column `problem`: the row is gone, or its text or label
             is no longer what the person saw.
 
     """
 
-    texts: Table
-    repairs: pd.DataFrame
-    dropped: pd.DataFrame
     outdated: pd.DataFrame = field(repr=False)
 
 
@@ -133,60 +126,119 @@ def apply(texts: Table, corrections: pd.DataFrame, *, name: str = "texts", key: 
         CorrectionsError: a correction is not as it should be, or the table lacks a column.
 
     """
-    check(corrections)
     if missing := [column for column in (key, "text", "label") if column not in texts.columns]:
         raise CorrectionsError(f"table '{name}' lacks the column {', '.join(missing)}, so no correction can be applied")
-    asked = _memtable(corrections)
-    current = texts.semi_join(asked, texts[key] == asked.text_id).execute()
-    if current[key].duplicated().any():
-        raise CorrectionsError(f"table '{name}': '{key}' repeats, so a correction cannot tell the rows apart")
-    problem = _problems(corrections, current.set_index(key))
-    valid = corrections[problem == ""]
-    fixed, dropped = (valid[valid["decision"] == decision] for decision in ("fix", "drop"))
-    outdated = corrections[problem != ""].assign(problem=problem[problem != ""]).reset_index(drop=True)
-    rejected = current[current[key].isin(dropped["text_id"])].sort_values(key)
-    return Applied(
-        _changed(texts, fixed, dropped, key), _repairs(fixed, name), _rejected(rejected, name, key), outdated
-    )
+    labelled = texts.select(text_id=texts[key], text=texts.text, label=texts.label)
+    return _apply(texts, labelled, corrections, name, key, "label", lambda new: new)
+
+
+def apply_to_reviews(events: Table, corrections: pd.DataFrame) -> Applied:
+    """Apply corrections to reviews, whose label is that of their stars (`reviews.from_reviews`).
+
+    A fix gives a review the stars of its new label (`reviews.STARS`); a dropped review is a dropped event.
+
+    Args:
+        events: event_id, event_type, value, text; further columns are kept, and so are all other events.
+        corrections: as `read` gives them; text_id is the event_id.
+
+    Raises:
+        CorrectionsError: a correction is not as it should be, or its label is none that stars stand for.
+
+    """
+    labelled = reviews.from_reviews(events)
+
+    def stars(new: pd.Series) -> pd.Series:
+        if strange := sorted(set(new) - set(reviews.STARS)):
+            raise CorrectionsError(f"unknown label '{strange[0]}' of a review{nearest(strange[0], reviews.STARS)}; "
+                                   f"write {', '.join(reviews.STARS)}")  # fmt: skip
+        return new.map(reviews.STARS).astype("str")
+
+    return _apply(events, labelled, corrections, "events", "event_id", "value", stars)
 
 
 def onto(con: ibis.BaseBackend, cleaned: Cleaned, path: str | Path) -> tuple[Cleaned, pd.DataFrame]:
-    """Clean texts with their labels corrected; what changed joins the record, and the sums stay true.
+    """Clean texts and reviews with their labels corrected; what changed joins the record, and the sums stay true.
 
     Args:
-        con: the engine, which keeps the corrected texts.
-        cleaned: with a table `texts`.
+        con: the engine, which keeps the corrected tables.
+        cleaned: with a table `texts`, or `events` with reviews. A correction holds for the one of the two that has its
+            row, as the person saw it.
         path: the file of corrections.
 
     Returns:
         What is clean now, and the corrections that no longer hold, as in `Applied.outdated`.
 
     Raises:
-        CorrectionsError: there are no texts, or the file is not as it should be.
+        CorrectionsError: there are neither texts nor reviews, or the file is not as it should be.
 
     """
-    if "texts" not in cleaned.tables:
-        raise CorrectionsError(f"{path} corrects labels of texts, and this source has none: leave the parameter empty")
-    done = apply(cleaned.tables["texts"], read(path))
-    tables = {**cleaned.tables, "texts": engine.keep(con, "corrected_texts", done.texts)}
-    last = int(cleaned.repairs.step.max().execute() or 0) + 1
-    repairs = done.repairs.assign(step=last, copy=pd.Series(pd.NA, index=done.repairs.index, dtype="Int64"))
-    changed = ibis.memtable(repairs, schema=record.REPAIRS)
-    dropped = ibis.memtable(done.dropped.assign(step=last), schema=record.QUARANTINE)
-    logs = {
-        "repairs": record.together([cleaned.repairs, changed], record.REPAIRS),
-        "quarantine": record.together([cleaned.quarantine, dropped], record.QUARANTINE),
-    }
-    balance = cleaned.balance.set_index("table")
-    balance.loc["texts", ["clean", "quarantined"]] += [-len(done.dropped), len(done.dropped)]
-    return replace(cleaned, tables=tables, balance=balance.reset_index(), **logs), done.outdated
+    given = read(path)
+    problems: dict[str, str] = {}
+    left, found = given, {}
+    for name, how in _correctable(cleaned.tables, path).items():
+        found[name] = how(cleaned.tables[name], left)
+        outdated = found[name].outdated
+        told = zip(outdated["text_id"], outdated["problem"], strict=True)
+        problems |= {key: problem for key, problem in told if problems.get(key, GONE) == GONE}
+        left = outdated[list(COLUMNS)]
+    still = given[given["text_id"].isin(left["text_id"])]
+    still = still.assign(problem=still["text_id"].map(problems).astype("object")).reset_index(drop=True)
+    return amend(con, cleaned, found, KEYS), still
 
 
-def _changed(texts: Table, fixed: pd.DataFrame, dropped: pd.DataFrame, key: str) -> Table:
-    new = _memtable(fixed).select(corrected_id=_.text_id, corrected_label=_.new_label)
-    gone = _memtable(dropped)
-    joined = texts.anti_join(gone, texts[key] == gone.text_id).left_join(new, [(_[key], new.corrected_id)])
-    return joined.mutate(label=ibis.coalesce(joined.corrected_label, joined.label)).select(*texts.columns)
+def _correctable(tables: Mapping[str, Table], path: str | Path) -> dict[str, Callable[[Table, pd.DataFrame], Applied]]:
+    """What applies corrections to each table that has labels."""
+    found: dict[str, Callable[[Table, pd.DataFrame], Applied]] = {"texts": apply} if "texts" in tables else {}
+    if "events" in tables and {*reviews.NEEDED} <= {*tables["events"].columns}:
+        found["events"] = apply_to_reviews
+    if not found:
+        raise CorrectionsError(f"{path} corrects labels of texts or reviews, and this source has none: "
+                               "leave the parameter empty")  # fmt: skip
+    return found
+
+
+def _apply(
+    table: Table, labelled: Table, corrections: pd.DataFrame, name: str, key: str, column: str,
+    value: Callable[[pd.Series], pd.Series],
+) -> Applied:  # fmt: skip
+    """Apply corrections to the rows of `labelled` (text_id, text, label), which show the labels that `column` holds.
+
+    Args:
+        table: whose rows are changed.
+        labelled: all or some of its rows.
+        corrections: as `read` gives them.
+        name: of the table.
+        key: its column with what the corrections call text_id.
+        column: what a fix changes.
+        value: from new labels to values of the column, as text.
+
+    """
+    check(corrections)
+    asked = _memtable(corrections)
+    if table.semi_join(asked, table[key] == asked.text_id)[key].execute().duplicated().any():
+        raise CorrectionsError(f"table '{name}': '{key}' repeats, so a correction cannot tell the rows apart")
+    current = labelled.semi_join(asked, labelled.text_id == asked.text_id).execute().set_index("text_id")
+    problem = _problems(corrections, current)
+    valid = corrections[problem == ""]
+    fixed, dropped = (valid[valid["decision"] == decision] for decision in ("fix", "drop"))
+    news = pd.DataFrame({"_at": fixed["text_id"], "_new": value(fixed["new_label"])}, dtype="str")
+    new, gone = ibis.memtable(news, schema={"_at": "string", "_new": "string"}), _memtable(dropped)
+    joined = table.left_join(new, table[key] == new["_at"])
+    after = record.from_text(joined["_new"], table[column].type())
+    changed = joined.mutate(**{column: joined["_at"].notnull().ifelse(after, joined[column])}).select(*table.columns)
+    repairs = joined.filter(joined["_at"].notnull()).select(
+        rule=ibis.literal(RULE), table=ibis.literal(name), key=joined[key], column=ibis.literal(column),
+        before=record.as_text(joined[column]), after=record.as_text(after),
+    )  # fmt: skip
+    lost = table.semi_join(gone, table[key] == gone.text_id)
+    rejected = lost.select(table=ibis.literal(name), key=lost[key], reasons=ibis.literal(DROP_RULE),
+                           row=record.as_json(lost, lost.columns))  # fmt: skip
+    return Applied(
+        changed.anti_join(gone, changed[key] == gone.text_id),
+        repairs.order_by("key").execute(),
+        rejected.order_by("key").execute(),
+        corrections[problem != ""].assign(problem=problem[problem != ""]).reset_index(drop=True),
+    )
 
 
 def _problems(corrections: pd.DataFrame, current: pd.DataFrame) -> pd.Series:
@@ -194,23 +246,11 @@ def _problems(corrections: pd.DataFrame, current: pd.DataFrame) -> pd.Series:
     ids = corrections["text_id"]
     text, label = (ids.map(current[column]) for column in ("text", "label"))
     conditions = [~ids.isin(current.index), text.ne(corrections["text"]), label.ne(corrections["label"])]
-    reasons = ["the row is gone", "the text has changed since", "the label has changed since"]
+    reasons = [GONE, "the text has changed since", "the label has changed since"]
     problem = pd.Series("", index=corrections.index, dtype="object")
     for condition, reason in reversed(list(zip(conditions, reasons, strict=True))):
         problem = problem.mask(condition, reason)
     return problem
-
-
-def _repairs(fixed: pd.DataFrame, name: str) -> pd.DataFrame:
-    rows = fixed.sort_values("text_id")
-    values = {"rule": RULE, "table": name, "key": rows["text_id"], "column": "label", "before": rows["label"]}
-    return pd.DataFrame({**values, "after": rows["new_label"]}, columns=list(REPAIRS)).reset_index(drop=True)
-
-
-def _rejected(rows: pd.DataFrame, name: str, key: str) -> pd.DataFrame:
-    whole = [row.to_json(force_ascii=False, date_format="iso", date_unit="us") for _, row in rows.iterrows()]
-    values = {"table": name, "key": rows[key].to_numpy(), "reasons": DROP_RULE, "row": whole}
-    return pd.DataFrame(values, columns=list(DROPPED)).reset_index(drop=True)
 
 
 def _fields(corrections: pd.DataFrame) -> zip:

@@ -14,14 +14,17 @@ import numpy as np
 import pandas as pd
 from ibis.expr.types import Table
 
+from workbench.data.contract import COLUMNS
 from workbench.governance.quality import Tables
 
 SUMMARY = ["table", "column", "kind", "bin", "label", "low", "high", "count", "rows"]
 DRIFT = ["table", "column", "psi", "jensen_shannon", "reading"]
+READINGS = ("stable", "look", "moved", "new", "gone", "other type")
+"""What is to be said of a column: by the PSI, or because one of the two runs has nothing to compare."""
 MISSING, OTHER = "(missing)", "(other)"
 TOP = 20  # categories that a summary tells apart
 FLOOR = 1e-4  # share that an empty bin counts with in the PSI, which is infinite otherwise
-MODERATE, LARGE = 0.1, 0.25
+LOOK, MOVED = 0.1, 0.25  # PSI from which a shift is worth a look, and beyond which the column has moved
 
 
 def summarise(
@@ -40,7 +43,8 @@ def summarise(
         tables: the tables by name.
         columns: the columns of each table to look at; if not given, all but ids, times and lists.
         bins: quantile bins of a number.
-        like: an earlier summary, whose columns, bins and categories are used instead.
+        like: an earlier summary, whose columns, bins and categories are used instead; columns that it lacks, in its
+            tables or in further tables of the contract, get bins of their own, and so do those of another kind by now.
 
     Returns:
         table, column, kind (number or text), bin (0 for nulls), label, low, high, count, rows (of the table).
@@ -49,7 +53,9 @@ def summarise(
     if like is not None:
         return _again(tables, like)
     parts = []
-    for name, wanted in (columns or {name: _comparable(table) for name, table in tables.items()}).items():
+    for name, wanted in (
+        {n: _comparable(table) for n, table in tables.items()} if columns is None else columns
+    ).items():
         table = tables[name]
         edges = {column: _edges(table, column, bins) for column in wanted if table[column].type().is_numeric()}
         texts = {column: _top(table, column) for column in wanted if column not in edges}
@@ -66,25 +72,31 @@ def drift(reference: pd.DataFrame, current: Tables | pd.DataFrame) -> pd.DataFra
             `like=reference`.
 
     Returns:
-        `reading` is "stable", "moderate" or "large" by the PSI, or "absent" for a column that is gone or has no rows.
+        One row a column of either run. `reading` is one of `READINGS`: by the PSI "stable", "look" or "moved"; "new"
+        and "gone" where one run lacks the column, its table or any row of it; "other type" where numbers became text
+        or text numbers. The two distances are missing where nothing can be compared, and such rows come last.
 
     Raises:
         ValueError: the summaries have different bins.
 
     """
     now = current if isinstance(current, pd.DataFrame) else summarise(current, like=reference)
-    latest = dict(list(now.sort_values("bin").groupby(["table", "column"])))
+    earlier, latest = (dict(list(each.sort_values("bin").groupby(["table", "column"]))) for each in (reference, now))
     found = []
-    for key, before in reference.sort_values("bin").groupby(["table", "column"]):
-        after = latest.get(key)
-        if after is None or not after["count"].sum() or not before["count"].sum():
-            found.append([*key, np.nan, np.nan, "absent"])
-            continue
-        if list(before["label"]) != list(after["label"]):
+    for key in dict.fromkeys([*earlier, *latest]):
+        before, after = (_filled(each.get(key)) for each in (earlier, latest))
+        if before is None or after is None:
+            lacking = "stable" if before is after else "new" if before is None else "gone"
+            found.append([*key, np.nan, np.nan, lacking])
+        elif before["kind"].iloc[0] != after["kind"].iloc[0]:
+            found.append([*key, np.nan, np.nan, "other type"])
+        elif list(before["label"]) != list(after["label"]):
             raise ValueError(f"column '{key[1]}' of '{key[0]}' has other bins: summarise it with like=reference")
-        p, q = before["count"].to_numpy(float), after["count"].to_numpy(float)
-        psi, distance = population_stability(p, q), jensen_shannon(p, q)
-        found.append([*key, psi, distance, "stable" if psi < MODERATE else "moderate" if psi <= LARGE else "large"])
+        else:
+            p, q = before["count"].to_numpy(float), after["count"].to_numpy(float)
+            psi = population_stability(p, q)
+            reading = "stable" if psi < LOOK else "look" if psi <= MOVED else "moved"
+            found.append([*key, psi, jensen_shannon(p, q), reading])
     frame = pd.DataFrame(found, columns=DRIFT)
     return frame.sort_values(["psi", "table", "column"], ascending=[False, True, True], ignore_index=True)
 
@@ -104,23 +116,34 @@ def jensen_shannon(expected: np.ndarray, actual: np.ndarray) -> float:
     return float(np.sqrt(max(sum(parts) / 2, 0.0)))
 
 
+def _filled(bins: pd.DataFrame | None) -> pd.DataFrame | None:
+    """The bins of a column, if they hold any row."""
+    return bins if bins is not None and bins["count"].sum() else None
+
+
 def _again(tables: Tables, like: pd.DataFrame) -> pd.DataFrame:
-    """Count what an earlier summary counted, in its bins; columns that are gone or of another kind are left out."""
-    parts = []
-    for name, mine in like.groupby("table", sort=False):
-        if name not in tables:
+    """Count what an earlier summary counted, in its bins, and what it did not know, in bins of its own."""
+    parts, fresh = [], {}
+    known = dict(list(like.groupby("table", sort=False)))
+    for name, table in tables.items():
+        if name not in known and name not in COLUMNS:
             continue
-        table = tables[str(name)]
-        edges, texts = {}, {}
+        mine = known.get(name, like.head(0))
+        edges, texts, named = {}, {}, set(mine["column"])
+        fresh[name] = [column for column in _comparable(table) if column not in named]
         for column, part in mine.groupby("column", sort=False):
-            if column not in table.columns or table[column].type().is_numeric() != (part["kind"].iloc[0] == "number"):
+            if column not in table.columns:
                 continue
-            if part["kind"].iloc[0] == "number":
+            if table[column].type().is_numeric() != (part["kind"].iloc[0] == "number"):
+                fresh[name].append(str(column))
+            elif part["kind"].iloc[0] == "number":
                 edges[str(column)] = sorted(part["high"].dropna())
             else:
                 texts[str(column)] = list(part.loc[part["bin"].between(1, part["bin"].max() - 1), "label"])
-        parts.append(_counts(str(name), table, edges, texts))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=SUMMARY)
+        parts.append(_counts(name, table, edges, texts))
+    parts.append(summarise(tables, {name: columns for name, columns in fresh.items() if columns}))
+    found = [part for part in parts if len(part)]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=SUMMARY)
 
 
 def _comparable(table: Table) -> list[str]:

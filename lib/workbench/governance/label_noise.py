@@ -14,11 +14,9 @@ Every text gets class probabilities from models that have not seen it (cross-val
 
 from dataclasses import dataclass
 
-import ibis
 import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
-from ibis.expr.types import Table
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -247,22 +245,6 @@ def plant(texts: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, n
     moved[rng.choice(len(codes), round(share * len(codes)), replace=False)] = True
     codes = np.where(moved, (codes + rng.integers(1, len(names), len(codes))) % len(names), codes)
     return texts.assign(label=np.asarray(names)[codes]), moved
-
-
-def from_reviews(events: Table, bad: float = 2, good: float = 4) -> Table:
-    """Reviews as labelled texts: text_id, text, label (bad, neutral, good) by the stars that came with the words.
-
-    Args:
-        events: of the contract; a review has its stars in `value`.
-        bad: most stars of a bad review.
-        good: fewest stars of a good one.
-
-    """
-    reviews = events.filter(
-        events.event_type == "review", events.value.notnull(), events.text.notnull(), events.text.strip() != ""
-    )
-    label = ibis.cases((reviews.value <= bad, "bad"), (reviews.value >= good, "good"), else_="neutral")
-    return reviews.select(text_id=reviews.event_id, text=reviews.text, label=label)
 
 
 def _vectorizer(texts: pd.Series) -> FeatureUnion:

@@ -6,9 +6,9 @@ from ibis.expr.types import BooleanValue, Table, Value
 from workbench.governance.characters import HAN
 from workbench.governance.quality import Rule, Tables
 from workbench.governance.rules import ids, wordless
-from workbench.governance.rules.log import TYPES
+from workbench.governance.rules.log import FORMED, TYPES
 from workbench.governance.rules.prices import FAR, MONEY, TOLERANCE
-from workbench.governance.rules.strings import ADDRESS, CODE, CONTACT, id_rules, text_rules
+from workbench.governance.rules.strings import ADDRESS, CODE, CONTACT, NO_ID, id_rules, text_rules
 from workbench.governance.rules.suspects import ORDER_SECONDS, SHARE_SECONDS
 
 QUANTITY = 12.0  # times what is usually bought of a product; wholesale buys alike in all its orders
@@ -42,9 +42,20 @@ def _apart(word: str, column: str) -> Value:
     return failing
 
 
+def _lacks(t: Table, column: str) -> BooleanValue:
+    """Whether a row has no value, or one that cleaning takes away because it stands for none."""
+    if column.endswith("_id"):
+        return t[column].isnull() | t[column].strip().re_search(NO_ID)
+    return t[column].isnull() | (_improper(t) if column == "propensity" else ibis.literal(False))
+
+
+def _improper(t: Table) -> BooleanValue:
+    return (t.propensity <= 0) | (t.propensity > 1) | t.propensity.isnan()
+
+
 def _missing(column: str) -> Rule:
     return _rule(f"event without {column}, which its type always has", "completeness",
-                 lambda t, _: t[f"{column}_usual"] & t[column].isnull(), column, severity="medium")  # fmt: skip
+                 lambda t, _: t[f"{column}_usual"] & _lacks(t, column), column, severity="medium")  # fmt: skip
 
 
 def _needless(column: str) -> Rule:
@@ -77,9 +88,7 @@ def _just_before(t: Table, moment: Value) -> BooleanValue:
 
 
 RULES: tuple[Rule, ...] = (
-    *(rule for column in ("event_id", "user_id", "item_id") for rule in id_rules("events", column, required=True)),
-    *(rule for column in ("session_id", "request_id", "order_id")
-      for rule in id_rules("events", column, required=False)),
+    *(rule for column in FORMED for rule in id_rules("events", column, column in FORMED[:3], f"{column}_odd")),
     *(ids.form_rule("events", column) for column in ("event_id", "session_id", "request_id", "order_id")),
     *(_respelt(column) for column in ("item_id", "user_id")),
     # type
@@ -135,12 +144,12 @@ RULES: tuple[Rule, ...] = (
           needs=("users",), severity="high", action="quarantine"),
     _rule("session of two users", "consistency", _apart("session_user_id", "user_id"), "session_id", severity="high"),
     _rule("request of two users", "consistency", _apart("request_user_id", "user_id"), "request_id", severity="high"),
-    _rule("request in two sessions", "consistency", _apart("request_session_id", "session_id"),
+    _rule("request in two sessions", "consistency", _apart("request_visit", "visit"),
           "request_id session_id"),
     _rule("request with two queries", "consistency", _apart("request_query", "query"), "request_id query"),
     _rule("order of two users", "consistency", _apart("order_user_id", "user_id"), "order_id", severity="high"),
     _rule("order in two currencies", "consistency", _apart("order_currency", "currency"), "order_id currency"),
-    _rule("order in two sessions", "consistency", _apart("order_session_id", "session_id"), "order_id session_id"),
+    _rule("order in two sessions", "consistency", _apart("order_visit", "visit"), "order_id session_id"),
     _rule("session goes on after 30 minutes of silence", "consistency", lambda t, _: t.part.notnull(), "session_id",
           action="repair", severity="low",
           repair=lambda t, _: {"session_id": t.session_id + "#" + t.part.cast("string")}),
@@ -160,7 +169,7 @@ RULES: tuple[Rule, ...] = (
           | (t.position > ibis.least(t.position_end, LIST_END)),
           "position", severity="medium"),
     _rule("propensity is no probability above 0", "accuracy",
-          lambda t, _: (t.propensity <= 0) | (t.propensity > 1) | t.propensity.isnan(), "propensity", severity="high",
+          lambda t, _: _improper(t), "propensity", severity="high",
           action="repair", repair=lambda t, _: {"propensity": ibis.null("float64")}),
     # quantities and money
     _rule("propensity that hardly any event has", "accuracy", lambda t, _: t.propensity_rare, "propensity",
@@ -194,7 +203,7 @@ RULES: tuple[Rule, ...] = (
       "currency")),
     *(_needless(c) for c in ("order_id", "position", "quantity", "value", "currency", "text", "propensity",
       "request_id", "query")),
-    _rule("purchase without order", "completeness", lambda t, _: _is(t, "purchase") & t.order_id.isnull(), "order_id",
+    _rule("purchase without order", "completeness", lambda t, _: _is(t, "purchase") & _lacks(t, "order_id"), "order_id",
           severity="medium"),
     # opinions
     _rule("rating off the scale", "accuracy",

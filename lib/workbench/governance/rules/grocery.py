@@ -1,7 +1,5 @@
 """The rules that this workbench holds a grocery shop's tables to, and the tables as these rules see them."""
 
-import os
-
 import ibis
 from ibis import _
 from ibis.expr.types import BooleanValue, FloatingValue, Table
@@ -9,7 +7,6 @@ from ibis.expr.types import BooleanValue, FloatingValue, Table
 from workbench.data import engine
 from workbench.governance.quality import Rule, Tables
 
-KEPT = os.environ.get("KEPT")
 GALLON = 1000  # the tills count fuel in thousandths of a gallon
 FUEL_PRICE = 0.1  # USD; no gallon is that cheap, a thousandth of one always is
 OUTLIER = 6.0  # robust standard deviations of the log unit price within a category

@@ -19,6 +19,9 @@ SAMPLE = 5000  # ids from which the form is read
 ENOUGH = 50  # ids below which there is no usual form
 NEARLY_ALL = 0.95  # share of the ids that have the usual form
 CLASSES = {"a": "[a-z]", "A": "[A-Z]", "0": "[0-9]"}
+RUN = r"(?:\{\d+\}|\+)"
+PLAIN = re.compile(rf"\^\[[aA]-[zZ]\]{RUN}(?:(?:\[[aA0]-[zZ9]\]|\\-|_){RUN})*\$")
+"""A form of letters, digits, hyphens and underscores that begins with a letter."""
 TWINS = {"key": "string", "survivor": "string"}
 
 
@@ -48,6 +51,11 @@ def _pattern(shape: str, loose: bool) -> str:
 def unlike(ids: StringValue, pattern: str, share: float = 1.0) -> Value:
     """Whether ids lack the usual form; never where there is none, or where too few of all ids turned out to have it."""
     return ~ids.re_search(pattern) if pattern and share >= NEARLY_ALL else ibis.literal(False)
+
+
+def plain(pattern: str, share: float = 1.0) -> bool:
+    """Whether an id of the usual form needs no closer look: it is no number, no word, and has no space in it."""
+    return share >= NEARLY_ALL and PLAIN.fullmatch(pattern) is not None and "[0-9]" in pattern
 
 
 def folded(ids: StringValue) -> StringValue:

@@ -2,28 +2,23 @@
 
 import ibis
 import pandas as pd
-from ibis.expr.types import Table, Value
+from ibis.expr.types import BooleanValue, Table, Value
 
 from workbench.data import contract, engine
 from workbench.governance import duplicates
-from workbench.governance.characters import HAN, KANA_HANGUL
 from workbench.governance.quality import Rule, Tables
-from workbench.governance.rules import catalogue, ids
-from workbench.governance.rules.strings import CONTACT, id_rules, text_rules
+from workbench.governance.rules import catalogue, catalogue_ids, ids
+from workbench.governance.rules.language import LANGUAGE, wrong_script
+from workbench.governance.rules.strings import CONTACT, id_rules, placeholder, text_rules
 from workbench.governance.rules.vocabulary import counts, spelled
 
 PATH = r"^[^>\s](?:[^>]*[^>\s])?(?: > [^>\s](?:[^>]*[^>\s])?)*$"
 SEPARATOR = r"\s*(?:>+|»|›|→|->|=>|::|\||\\|/)\s*"
 DEAREST = 1_000_000  # in any currency: prices such as 9999999 stand for "not for sale"
 PLACEHOLDER_PRICE = (0.01, 9999.0, 9999.99, 99999.0, 99999.99, 999999.0, 999999.99, 123456.0, 1234.56)
-LANGUAGE = r"^[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$"  # BCP 47
 CUSTOM = 0.2  # a column that is null in at most this share of the rows is one that the shop fills
 SPELLED = ("brand", "category", "language")
-OTHER_SCRIPT = r"[\x{0370}-\x{05FF}\x{0600}-\x{06FF}\x{0E00}-\x{0E7F}\x{3040}-\x{30FF}\x{AC00}-\x{D7AF}]"
-SCRIPT_OF = {"zh": HAN, "ja": rf"{HAN}|{KANA_HANGUL}", "ko": r"[\x{AC00}-\x{D7AF}]", "ru": r"[\x{0400}-\x{04FF}]",
-             "uk": r"[\x{0400}-\x{04FF}]", "bg": r"[\x{0400}-\x{04FF}]", "el": r"[\x{0370}-\x{03FF}]",
-             "ar": r"[\x{0600}-\x{06FF}]", "he": r"[\x{0590}-\x{05FF}]", "th": r"[\x{0E00}-\x{0E7F}]"}  # fmt: skip
-"""Script of the languages that are not written in Latin letters."""
+WORDED = ("description", "brand", "category")
 
 
 def seen(con: ibis.BaseBackend, tables: Tables, name: str, log_ends: Value) -> dict[str, Table]:
@@ -42,7 +37,8 @@ def seen(con: ibis.BaseBackend, tables: Tables, name: str, log_ends: Value) -> d
         events = tables["events"]
         popularity = con.to_pandas(events.group_by("item_id").agg(events=events.count()))
         popularity = ibis.memtable(popularity, schema={"item_id": "string", "events": "int64"})
-    copies = duplicates.copies(con, items, popularity, f"{name}_item_copies")
+    lent = catalogue_ids.lent(con, items, name)
+    copies = duplicates.copies(con, catalogue_ids.standing(items, lent), popularity, f"{name}_item_copies")
     columns = ["item_id", "title", "description", "brand", "category", "price", "attributes"]
     frame = con.to_pandas(items.select(*columns))
     schema = {"item_id": "string"} | dict.fromkeys(catalogue.FACTS, "boolean")
@@ -56,6 +52,9 @@ def seen(con: ibis.BaseBackend, tables: Tables, name: str, log_ends: Value) -> d
     items = items.left_join(twice, items.item_id == twice.copy_id)
     known["attributes_json"] = ibis.literal(bool(pd.notna(json) and json > 1 - CUSTOM))
     items = items.mutate(foreign=_foreign(con, items))
+    named = lent.select(lent_id=lent.item_id, lent_title=lent.title)
+    items = items.left_join(named, [items.item_id == named.lent_id, items.title == named.lent_title])
+    items = items.mutate(lent=items.lent_id.notnull()).drop("lent_id", "lent_title")
     pattern = ids.form(con, items.item_id)
     twins = ids.twins(con, items, "item_id", pattern, f"{name}_item_twins")
     items = items.mutate(item_id_unlike=ids.unlike(items.item_id, pattern))
@@ -93,27 +92,15 @@ def _foreign(con: ibis.BaseBackend, items: Table) -> Value:
     )
 
 
-def wrong_script(t: Table) -> Value:
-    """Whether a product's text is written in another script than its language's."""
-    text = ibis.coalesce(t.title, "") + " " + ibis.coalesce(t.description, "")
-    return other_script(text, t.language)
+def _missing(column: str) -> Rule:
+    """A word that only stands in for a value is none, so that taking it away makes no product less complete."""
 
+    def failing(t: Table, _: Tables) -> BooleanValue:
+        lacking = t[column].isnull() | (placeholder(t[column]) if column in WORDED else ibis.literal(False))
+        return t[f"{column}_usual"] & lacking
 
-def other_script(text: Value, language: Value) -> Value:
-    """Whether text lacks the script of its language, or has letters of a script foreign to it; names pass."""
-    base = language.lower().re_extract("^[a-z]+", 0)
-    lacking = ibis.literal(False)
-    for code, script in SCRIPT_OF.items():
-        lacking = lacking | ((base == code) & ~text.re_search(script) & text.re_search("[A-Za-z]{3}"))
-    latin = base.isin(["en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "da", "fi", "nb", "no", "cs", "tr"])
-    foreign = text.re_search(rf"(?:{HAN}|{OTHER_SCRIPT}|[\x{{0400}}-\x{{04FF}}]){{2}}")
-    return lacking | (latin & foreign) | ((base == "zh") & text.re_search(rf"{OTHER_SCRIPT}{{3}}"))
-
-
-def _missing(column: str, severity: str = "medium") -> Rule:
-    return Rule(f"product without {column}", "completeness", "items",
-                lambda t, _: t[f"{column}_usual"] & t[column].isnull(), severity=severity,  # type: ignore[arg-type]
-                columns=(column,), needs=(f"items.{column}",))  # fmt: skip
+    return Rule(f"product without {column}", "completeness", "items", failing, columns=(column,),
+                needs=(f"items.{column}",))  # fmt: skip
 
 
 def _fact(name: str, fact: str, dimension: str, column: str, severity: str = "low") -> Rule:
@@ -134,9 +121,8 @@ RULES: tuple[Rule, ...] = (
     Rule("product without title", "completeness", "items", lambda t, _: t.title.isnull(),
          action="quarantine", severity="high", columns=("title",)),
     *text_rules("items", "title", "product title", required=True),
-    *text_rules("items", "description", "product description", required=False),
-    *text_rules("items", "brand", "brand", required=False),
-    *text_rules("items", "category", "category", required=False),
+    *(rule for column, label in zip(WORDED, ("product description", "brand", "category"), strict=True)
+      for rule in text_rules("items", column, label, required=False)),
     # category
     _spelling("category"),
     Rule("category path malformed", "consistency", "items",
@@ -240,6 +226,8 @@ RULES: tuple[Rule, ...] = (
     Rule("product without language", "completeness", "items", lambda t, _: t.language.isnull(), severity="medium",
          columns=("language",)),
     # uniqueness
+    Rule("product id on a row that names another product", "uniqueness", "items", lambda t, _: t.lent,
+         action="quarantine", severity="high", columns=("item_id",)),
     Rule("one product id twice", "uniqueness", "items", key=("item_id",), action="quarantine", severity="high",
          columns=("item_id",)),
     Rule("product id is another spelling of another's", "uniqueness", "items", action="merge", severity="high",

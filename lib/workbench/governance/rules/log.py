@@ -27,7 +27,7 @@ MAIN = 0.9  # share from which a currency is the shop's own
 THIN = 0.05  # of the median day's events: a day with fewer is no day of the log's main period
 MOST_CHANCES = 1000  # distinct propensities of a policy that draws from few
 ENOUGH = 30  # events of a type below which it has no customs
-FORMED = ("event_id", "session_id", "request_id", "order_id")
+FORMED = ("event_id", "user_id", "item_id", "session_id", "request_id", "order_id")
 NULLABLE = (
     "session_id",
     "request_id",
@@ -50,6 +50,7 @@ def seen(
     Also the tables `robot_days` and `farms` (see `traffic.robots` and `.farms`), which the rules of users read.
     """
     events = contract.conform(tables["events"], "events")
+    events = events.mutate(visit=suspects.visit(events.session_id), said=suspects.folded(events.text))
     begins, ends, dated = period(con, events, collected_at)
     done = engine.keep(con, f"{name}_steps", traffic.steps(events))
     robots = traffic.robots(con, done, f"{name}_robot_days")
@@ -175,8 +176,9 @@ def _customs(con: ibis.BaseBackend, events: Table, joined: Table) -> dict[str, V
     found |= {f"{column}_unusual": among(kind, chosen) for column, chosen in empty.items()}
     for column, pattern in patterns.items():
         share = float(shares[f"form_{column}"].sum() / max(shares[f"with_{column}"].sum(), 1)) if pattern else 0.0
-        written = joined[column].re_replace(suspects.PART, "") if column == "session_id" else joined[column]
+        written = joined.visit if column == "session_id" else joined[column]
         found[f"{column}_unlike"] = ids.unlike(written, pattern, share)
+        found[f"{column}_odd"] = found[f"{column}_unlike"] if ids.plain(pattern, share) else ibis.literal(True)
     money = counts(con, events.currency)
     first = money["n"].iloc[0] / money["n"].sum() if len(money) else 0
     own = str(money["value"].iloc[0]) if first >= MAIN else None

@@ -7,17 +7,21 @@ from ibis.expr.types import Table, Value
 
 from workbench.data import contract
 from workbench.governance.quality import Rule, Tables
-from workbench.governance.rules import events, items, log, people, texts
+from workbench.governance.rules import events, histories, items, judgments, log, offers, people, texts
 
+# No column names a judgment alone: a query has many products, a product many queries, and some pairs are judged twice.
+# The record tells the rows of one product apart by number (`copies.numbered`), as it does those of any repeated key.
 CLEANING_ORDER = {
     "items": "item_id", "users": "user_id", "events": "event_id", "judgments": "item_id", "histories": "history_id",
-    "texts": "text_id",
+    "texts": "text_id", "offers": "offer_id",
 }  # fmt: skip
 MIN_QUALITY = {
     "accuracy": 0.99, "completeness": 0.95, "consistency": 0.99, "usability": 0.95, "uniqueness": 0.95,
     "timeliness": 0.99,
 }  # fmt: skip
-RULES: tuple[Rule, ...] = (*items.RULES, *people.RULES, *events.RULES, *texts.RULES)
+RULES: tuple[Rule, ...] = (
+    *items.RULES, *people.RULES, *events.RULES, *judgments.RULES, *texts.RULES, *histories.RULES, *offers.RULES,
+)  # fmt: skip
 
 
 def seen(
@@ -41,4 +45,10 @@ def seen(
         found |= items.seen(con, {**found, **tables}, name, ends)
     if "users" in tables:
         found |= people.seen(con, found, name, ends)
-    return found | texts.seen(con, tables, name, ends)
+    if "judgments" in tables:
+        found |= judgments.seen(con, tables, name)
+    if "texts" in tables:
+        found |= texts.seen(con, tables, name, ends)
+    if "histories" in tables:
+        found |= histories.seen(con, tables, name)
+    return found

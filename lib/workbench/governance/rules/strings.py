@@ -67,8 +67,7 @@ def text_rules(table: str, column: str, label: str, required: bool, guard: str =
         severity: str = "medium",
     ) -> Rule:
         def failing(t: Table, _: Tables) -> BooleanValue:
-            text = t[column]
-            return t[guard].fill_null(False).ifelse(bad(text), False) if guard else bad(text)
+            return guarded(t, guard, bad(t[column]))
 
         return Rule(
             f"{label}: {name}", dimension, table, failing,  # type: ignore[arg-type]
@@ -112,20 +111,24 @@ def odd(text: StringValue) -> BooleanValue:
     return reduce(or_, [look.fill_null(False) for look in looks])
 
 
-def id_rules(table: str, column: str, required: bool) -> list[Rule]:
-    """What goes wrong with ids on their way through spreadsheets and joins."""
+def id_rules(table: str, column: str, required: bool, guard: str = "") -> list[Rule]:
+    """What goes wrong with ids on their way through spreadsheets and joins; `guard` is as in `text_rules`."""
     needs = (f"{table}.{column}",)
     label = f"{table}.{column}"
+
+    def looked(bad: Callable[[StringValue], BooleanValue]) -> Callable[[Table, Tables], BooleanValue]:
+        return lambda t, _: guarded(t, guard, bad(t[column]))
+
     rules = [
         Rule(f"{label}: white space or invisible characters", "consistency", table,
-             lambda t, _: t[column].re_search(rf"^{characters.SPACE}|{characters.SPACE}$|{characters.INVISIBLE}"),
+             looked(lambda ids: ids.re_search(rf"^{characters.SPACE}|{characters.SPACE}$|{characters.INVISIBLE}")),
              action="repair", severity="high", columns=(column,), needs=needs,
              repair=lambda t, _: {column: characters.tidy(characters.visible(t[column]))}),
         Rule(f"{label}: a whole number written as a float", "consistency", table,
-             lambda t, _: t[column].re_search(FLOAT_FORM), action="repair", severity="high", columns=(column,),
+             looked(lambda ids: ids.re_search(FLOAT_FORM)), action="repair", severity="high", columns=(column,),
              needs=needs, repair=lambda t, _: {column: whole(t[column])}),
         Rule(f"{label}: a word for no id", "completeness", table,
-             lambda t, _: t[column].strip().re_search(NO_ID), severity="high", columns=(column,), needs=needs,
+             looked(lambda ids: ids.strip().re_search(NO_ID)), severity="high", columns=(column,), needs=needs,
              action="quarantine" if required else "repair",
              repair=None if required else lambda t, _: {column: ibis.null("string")}),
     ]  # fmt: skip
@@ -134,6 +137,11 @@ def id_rules(table: str, column: str, required: bool) -> list[Rule]:
                        action="quarantine", severity="high", columns=(column,), needs=needs)  # fmt: skip
         rules.append(missing)
     return rules
+
+
+def guarded(table: Table, guard: str, bad: BooleanValue) -> BooleanValue:
+    """A condition that is looked into only where the column `guard` of the table, if there is one, says so."""
+    return table[guard].fill_null(False).ifelse(bad, False) if guard else bad
 
 
 def whole(text: StringValue) -> StringValue:

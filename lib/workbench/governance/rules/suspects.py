@@ -33,7 +33,7 @@ def all_of(con: ibis.BaseBackend, events: Table, name: str) -> list[Found]:
     crowded = shows.semi_join(requests.filter(_.crowded), "request_id")
     places = crowded.group_by("request_id", "position").agg(n=_.count()).filter(_.n > 1)
     found: list[Found] = [("shown", twice, ("request_id", "item_id")), ("place", places, ("request_id", "position"))]
-    for column in ("user_id", "session_id", "query"):
+    for column in ("user_id", "visit", "query"):
         mixed = requests.filter(requests[f"mixed_{column}"]).select("request_id")
         found.append((f"request_{column}", _main(events, mixed, "request_id", column), ("request_id",)))
     visits = events.filter(_.session_id.notnull()).group_by("session_id").agg(low=_.user_id.min(), high=_.user_id.max())
@@ -42,7 +42,7 @@ def all_of(con: ibis.BaseBackend, events: Table, name: str) -> list[Found]:
     found.append(("request_times", _moments(events, requests.filter(_.ends - _.begins > SHARE_SECONDS)),
                   ("request_id",)))  # fmt: skip
     lines = acts.filter(_.order_id.notnull() & (_.event_type == "purchase"))
-    for column in ("user_id", "currency", "session_id"):
+    for column in ("user_id", "currency", "visit"):
         spans = lines.group_by("order_id").agg(low=lines[column].min(), high=lines[column].max())
         mixed = spans.filter(spans.low != spans.high).select("order_id")
         found.append((f"order_{column}", _main(lines, mixed, "order_id", column), ("order_id",)))
@@ -54,9 +54,9 @@ def all_of(con: ibis.BaseBackend, events: Table, name: str) -> list[Found]:
         ("order_times", times.filter(_.high - _.low > ORDER_SECONDS).select("order_id", "middle", "n"), ("order_id",))
     )
     found.append(("unshown", _unshown(con, shows, acts, f"{name}_lists"), ("request_id", "item_id")))
-    found.append(("sequence", _sequences(con, acts, f"{name}_sequences"), ("session_id", "item_id")))
+    found.append(("sequence", _sequences(con, acts, f"{name}_sequences"), ("visit", "item_id")))
     found.append(("early", _early(con, acts, f"{name}_opinions"), ("user_id", "item_id")))
-    found.append(("words", _words(con, acts), ("text",)))
+    found.append(("words", _words(con, acts), ("said",)))
     found.append(("gibberish", wordless.gibberish(con, acts, f"{name}_wordless"), ("text",)))
     queries = events.filter(_.query.notnull()).select("query").distinct()
     found.append(("query", queries.filter(strings.odd(queries.query)), ("query",)))
@@ -89,23 +89,28 @@ def _requests(events: Table) -> Table:
     )
     grouped = given.filter(_.request_id.notnull()).group_by("request_id").agg(
         bits=_.bit.bit_or(), total=_.bit.cast("float64").sum(), begins=_.seconds.min(), ends=_.seconds.max(),
-        **{f"low_{column}": given[column].min() for column in ("user_id", "session_id", "query")},
-        **{f"high_{column}": given[column].max() for column in ("user_id", "session_id", "query")},
+        **{f"low_{column}": given[column].min() for column in ("user_id", "visit", "query")},
+        **{f"high_{column}": given[column].max() for column in ("user_id", "visit", "query")},
     )  # fmt: skip
     mixed = {
-        f"mixed_{column}": (_whole(grouped, f"low_{column}") != _whole(grouped, f"high_{column}")).fill_null(False)
-        for column in ("user_id", "session_id", "query")
+        f"mixed_{column}": (grouped[f"low_{column}"] != grouped[f"high_{column}"]).fill_null(False)
+        for column in ("user_id", "visit", "query")
     }
     judged = grouped.select(
         "request_id", "begins", "ends", crowded=grouped.total > grouped.bits.cast("float64"), **mixed
     )
     late = judged.ends - judged.begins > SHARE_SECONDS
-    return judged.filter(judged.crowded | judged.mixed_user_id | judged.mixed_session_id | judged.mixed_query | late)
+    return judged.filter(judged.crowded | judged.mixed_user_id | judged.mixed_visit | judged.mixed_query | late)
 
 
-def _whole(table: Table, column: str) -> StringValue:
-    """A value without the number of the part that a session got when it was cut."""
-    return table[column].re_replace(PART, "") if column.endswith("session_id") else table[column]
+def visit(session: StringValue) -> StringValue:
+    """A session without the number of the part that it got when it was cut: cutting puts nothing into two of them."""
+    return session.contains("#").ifelse(session.re_replace(PART, ""), session)  # looking for a sign costs little
+
+
+def folded(text: StringValue) -> StringValue:
+    """What a text says, whatever its case, spaces and signs, so that tidying it makes it no more like another's."""
+    return text.lower().re_replace(r"[\s\p{P}\p{C}]+", " ").strip()
 
 
 def _main(events: Table, groups: Table, group: str, column: str) -> Table:
@@ -162,12 +167,12 @@ def _sequences(con: ibis.BaseBackend, acts: Table, name: str) -> Table:
     """Products that a session takes in a wrong order, or without the step before where that is against custom.
 
     Returns:
-        session_id, item_id, click_at, cart_at, purchase_at; lonely (bought, but neither clicked nor put into the
+        visit, item_id, click_at, cart_at, purchase_at; lonely (bought, but neither clicked nor put into the
         cart), lonely_cart (put into the cart, but not clicked).
 
     """
     done = acts.filter(_.session_id.notnull() & _.item_id.notnull() & _.event_type.isin(["click", "cart", "purchase"]))
-    times = done.group_by("session_id", "item_id").agg(
+    times = done.group_by("visit", "item_id").agg(
         **{f"{kind}_at": _.timestamp.min(where=_.event_type == kind) for kind in ("click", "cart", "purchase")}
     )
     wrong = (
@@ -179,7 +184,7 @@ def _sequences(con: ibis.BaseBackend, acts: Table, name: str) -> Table:
         lonely_cart=times.cart_at.notnull() & bare, wrong=wrong.fill_null(False),
     )  # fmt: skip
     kept = engine.keep(con, name, judged.filter(judged.wrong | judged.purchase_at.notnull() | judged.cart_at.notnull()))
-    visits = kept.group_by("session_id").agg(  # one visitor who does nothing else makes no custom
+    visits = kept.group_by("visit").agg(  # one visitor who does nothing else makes no custom
         lonely=_.lonely.any(where=_.purchase_at.notnull()), lonely_cart=_.lonely_cart.any(where=_.cart_at.notnull())
     )
     shares = con.to_pandas(visits.agg(lonely=_.lonely.mean(), lonely_cart=_.lonely_cart.mean())).iloc[0]
@@ -202,16 +207,16 @@ def _early(con: ibis.BaseBackend, acts: Table, name: str) -> Table:
 
 
 def _words(con: ibis.BaseBackend, acts: Table) -> Table:
-    """Words that more users write than the log's own habit explains: text, users."""
+    """Words that more users write than the log's own habit explains: said."""
     said = acts.filter((_.text.length() >= TEXT_LENGTH) & _.user_id.notnull())
-    once = said.select("text", "user_id", "event_type").distinct()
-    counted = once.group_by("text").agg(users=_.user_id.nunique(), short=_.event_type.isin(["comment"]).any())
-    own = said.group_by("text", "user_id").agg(times=_.item_id.nunique()).filter(_.times >= SAME_TEXT)
-    pasted = own.group_by("text").agg(users=_.count())
+    once = said.select("said", "user_id", "event_type").distinct()
+    counted = once.group_by("said").agg(users=_.user_id.nunique(), short=_.event_type.isin(["comment"]).any())
+    own = said.group_by("said", "user_id").agg(times=_.item_id.nunique()).filter(_.times >= SAME_TEXT)
+    pasted = own.group_by("said").agg(users=_.count())
     reviews = counted.filter(~_.short)
     bars = []
     for table, least in ((reviews, SAME_TEXT), (counted.filter(_.short), SAME_COMMENT)):
         usual = con.to_pandas(table.agg(users=_.users.quantile(0.9))).iloc[0, 0]
         bars.append(max(least, 3 * int(usual) if usual == usual and usual is not None else least))
-    many = counted.filter(_.users >= ibis.ifelse(_.short, bars[1], bars[0])).select("text")
-    return many.union(pasted.select("text"), distinct=True)
+    many = counted.filter(_.users >= ibis.ifelse(_.short, bars[1], bars[0])).select("said")
+    return many.union(pasted.select("said"), distinct=True)
