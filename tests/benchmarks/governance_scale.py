@@ -26,9 +26,9 @@ from ibis.expr.types import Table
 import workbench
 from workbench.artifacts import read_json, write_json
 from workbench.data import engine, sources
-from workbench.data.collected import Collected
 from workbench.data.timetable import Timetable
 from workbench.governance import aggregates, cleaning, quality
+from workbench.governance.copies import Repeats
 from workbench.governance.rules import shop
 
 from .record import FOLDER, record
@@ -138,9 +138,14 @@ def govern(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
         with watch.step("rules"):
             rules, _omitted = quality.applicable(shop.RULES, raw.tables)
             seen = shop.seen(con, raw.tables)
-            measured = quality.measure(seen, rules)
+            repeats = Repeats(con)
+            measured = quality.measure(seen, rules, repeats, raw.tables)
         with watch.step("clean"):
-            cleaned = _clean(con, raw, seen, rules, measured)
+            cleaned = cleaning.clean(
+                con, raw.tables, seen, rules, shop.CLEANING_ORDER, measured, raw.conversions, raw.rejected, repeats
+            )
+        with watch.step("rules again"):
+            quality.measure(shop.seen(con, cleaned.tables, "clean"), rules, repeats, cleaned.tables)
         with watch.step("write"):
             for name, rows in {**cleaned.tables, "repairs": cleaned.repairs, "quarantine": cleaned.quarantine,
                                "merges": cleaned.merges}.items():  # fmt: skip
@@ -203,14 +208,6 @@ def _size(folder: Path) -> int:
         with contextlib.suppress(FileNotFoundError):  # the engine removes them meanwhile
             total += path.stat().st_size if path.is_file() else 0
     return total
-
-
-def _clean(
-    con: ibis.BaseBackend, raw: Collected, seen: dict[str, Table], rules: list[quality.Rule], measured: pd.DataFrame
-) -> cleaning.Cleaned:
-    return cleaning.clean(
-        con, raw.tables, seen, rules, shop.CLEANING_ORDER, measured, raw.conversions, raw.rejected
-    )  # fmt: skip
 
 
 def _measured(size: float, language: str, folder: Path) -> dict[str, Any]:

@@ -97,9 +97,9 @@ def ours(source: sources.Source, memory_limit: str, threads: int) -> Mapping[str
     raw = source.collect(con, source.files())
     seen = grocery.seen(con, raw.tables)
     repeats = Repeats(con)
-    before = quality.measure(seen, grocery.RULES, repeats)
+    before = quality.measure(seen, grocery.RULES, repeats, raw.tables)
     done = cleaning.clean(con, raw.tables, seen, grocery.RULES, grocery.CLEANING_ORDER, before, repeats=repeats)
-    after = quality.measure(grocery.seen(con, done.tables, "clean"), grocery.RULES, repeats)
+    after = quality.measure(grocery.seen(con, done.tables, "clean"), grocery.RULES, repeats, done.tables)
     kinds = {column: raw.tables["promotions"][column].type() for column in governance_pandas.PROMOTED}
     merges = changes.from_json(done.merges, "key", kinds).mutate(rule=ibis.literal(governance_pandas.MERGED))
     return {

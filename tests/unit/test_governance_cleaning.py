@@ -392,7 +392,7 @@ def test_only_rules_that_read_what_changed_are_measured_again(monkeypatch):
     before = quality.measure(raw, rules)
     asked = []
     monkeypatch.setattr(
-        cleaning, "measure", lambda t, r, k: asked.append([x.name for x in r]) or quality.measure(t, r, k)
+        cleaning, "measure", lambda t, r, *rest: asked.append([x.name for x in r]) or quality.measure(t, r, *rest)
     )
     cleaned = cleaning.clean(con, raw, raw, rules, {"items": "item_id", "events": "event_id"}, before)
     assert asked == [["orphan"]]

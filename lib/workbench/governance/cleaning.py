@@ -6,6 +6,7 @@ from operator import or_
 
 import ibis
 import pandas as pd
+from ibis import _
 from ibis.expr.types import Table
 
 from workbench.data import engine
@@ -13,9 +14,10 @@ from workbench.governance import merging, record
 from workbench.governance.copies import COPY, KEY, Repeats, later_copies, numbered, split_repeated
 from workbench.governance.folding import fold
 from workbench.governance.quality import Rule, Tables, measure
-from workbench.governance.repairs import changed_columns, repair
+from workbench.governance.repairs import changed_columns, looks_around, repair
 from workbench.governance.scratch import Scratch
 
+COLLECTED = "_collected_"  # begins the name of a column's values before another table's copies were merged
 ACTIONS = ("repair", "quarantine", "merge")
 Key = tuple[str, ...]
 
@@ -36,27 +38,37 @@ class Cleaned:
 
 @dataclass
 class _State:
-    """What has become of the tables so far, and the record of it."""
+    """What has become of the tables so far, and the record of it.
+
+    `seen` and `rows` hold the same rows of each table: with what rules see beside them, and without it; of a table that
+    is cleaned, `rows` holds what came of it.
+    """
 
     con: ibis.BaseBackend
     scratch: Scratch
     seen: dict[str, Table]
+    rows: dict[str, Table]
     keys: Mapping[str, str]
     columns: Mapping[str, list[str]]
     repeats: Repeats
     measured: Tables = field(init=False)
-    done: dict[str, Table] = field(default_factory=dict)
+    collected: Tables = field(init=False)
+    done: set[str] = field(default_factory=set)
     repairs: list[Table] = field(default_factory=list)
     rejected: list[Table] = field(default_factory=list)
     merges: list[Table] = field(default_factory=list)
-    moved: set[str] = field(default_factory=set)
+    moved: dict[str, set[str]] = field(default_factory=dict)
     step: int = 1
 
     def __post_init__(self) -> None:
-        self.measured = dict(self.seen)
+        self.measured, self.collected = dict(self.seen), dict(self.rows)
 
     def tables(self) -> Tables:
-        return {**self.seen, **self.done}
+        return {**self.seen, **{name: self.rows[name] for name in self.done}}
+
+    def finish(self, name: str, table: Table) -> None:
+        self.rows[name] = table
+        self.done.add(name)
 
 
 def clean(
@@ -91,19 +103,18 @@ def clean(
     keys = {name: key for name, key in keys.items() if name in tables}
     rules, failing = list(rules), set(measured.loc[measured["failing"] > 0, "rule"])
     columns = {name: list(tables[name].columns) for name in keys}
-    state = _State(con, Scratch(con), {**tables, **seen}, keys, columns, repeats or Repeats(con))
+    state = _State(con, Scratch(con), {**tables, **seen}, dict(tables), keys, columns, repeats or Repeats(con))
     state.repairs.append(record.conversions(conversions))
     unread = engine.keep(con, "unread", record.unread(rejected))
     for name in keys:
-        acting = _acting(state, name, [rule for rule in rules if rule.table == name], failing)
-        if acting:
-            _apply(state, name, acting, columns[name])
+        if acting := _acting(state, name, [rule for rule in rules if rule.table == name], failing):
+            _apply(state, name, acting)
         elif name in state.moved:
-            state.done[name] = engine.keep(con, f"clean_{name}", state.seen[name].select(*columns[name]))
+            state.finish(name, engine.keep(con, f"clean_{name}", state.rows[name]))
         else:
-            state.done[name] = tables[name]
+            state.finish(name, tables[name])
     result = Cleaned(
-        tables={**tables, **state.done},
+        tables=state.rows,
         repairs=engine.keep(con, "repairs", record.together(state.repairs, record.REPAIRS)),
         quarantine=engine.keep(con, "quarantine", record.together([unread, *state.rejected], record.QUARANTINE)),
         merges=engine.keep(con, "merges", record.together(state.merges, record.MERGES)),
@@ -126,80 +137,143 @@ def _acting(state: _State, name: str, rules: list[Rule], failing: set[str]) -> l
     others = [rule for rule in acting if rule.name not in failing]
     others = [rule for rule in others if not _reads_the_same(rule, state)]
     if others and not any(rule.action == "repair" for rule in needed) and state.step > 1:
-        again = measure(state.tables(), others, state.repeats)
+        again = measure(state.tables(), others, state.repeats, state.rows)
         needed = [rule for rule in acting if rule.name in failing | set(again.loc[again["failing"] > 0, "rule"])]
     return acting if any(rule.action == "repair" for rule in needed) else needed
 
 
 def _reads_the_same(rule: Rule, state: _State) -> bool:
-    """Whether all that a condition reads is still as it was measured."""
-    if rule.failing is None:
+    """Whether all that a rule judges by is still as it was measured."""
+    if rule.failing is None and not rule.key:
         return False
     tables = state.tables()
-    read = rule.reads(tables[rule.table], tables)
+    read = {rule.table} if rule.key else rule.reads(tables[rule.table], tables)
     return all(tables.get(name) is state.measured.get(name) for name in read)
 
 
-def _apply(state: _State, name: str, rules: list[Rule], columns: list[str]) -> None:
-    """Repair, then quarantine, then merge; the result is kept in the engine as `clean_<name>`."""
-    table, key = state.seen[name], state.keys[name]
-    extra = [column for column in table.columns if column not in (KEY, COPY)]
-    among = {columns: state.repeats.among(table, columns) for columns in ((key,), *(rule.key for rule in rules))}
+def _apply(state: _State, name: str, rules: list[Rule]) -> None:
+    """Repair, then quarantine, then merge; the result is kept in the engine as `clean_<name>`.
+
+    Conditions are asked of every row once more, to take aside those that fail any; what happens to these few costs
+    little. Keys are then sought in the rows without what rules see beside them.
+    """
     by_action = {action: [rule for rule in rules if rule.action == action] for action in ACTIONS}
-    if by_action["repair"]:
-        given, named = state.tables(), among[(key,)]
-        changed = changed_columns(by_action["repair"], table, given)
-        among = {each: None if changed & set(each) else found for each, found in among.items()}
-        table, logs = repair(state.scratch, table, by_action["repair"], given, key, columns, state.step, named)
-        table, state.repairs = table.select(*extra), [*state.repairs, *logs]
-        state.step += len(by_action["repair"])
-    if by_action["quarantine"]:
-        table = _quarantine(state, table, name, by_action["quarantine"], columns, among)
+    judging = [rule for rule in by_action["quarantine"] if rule.failing]
     copies = [rule for rule in by_action["merge"] if rule.survivors]
-    if not copies:  # columns that only rules see are then of no more use
-        table = table.select(*columns)
-    for rule in by_action["merge"]:
-        if rule.key:
-            table, logs = merging.merge_by_key(state.scratch, table, rule, columns, state.step, among[rule.key])
-            among = {each: found if each == rule.key or not logs else None for each, found in among.items()}
-            state.merges, state.step = [*state.merges, *logs], state.step + 1
+    extra = [column for column in state.seen[name].columns if not column.startswith((KEY, COPY, COLLECTED))]
+    kept = extra if copies else state.columns[name]  # columns that only rules see are then of no more use
+    aside, others = _aside(state, name, by_action["repair"], judging, bare=not copies)
+    changed = changed_columns(by_action["repair"], aside, state.tables())
+    if by_action["repair"]:
+        key, columns = state.keys[name], state.columns[name]
+        aside, logs = repair(state.scratch, aside, by_action["repair"], state.tables(), key, columns, state.step)
+        state.repairs, state.step = [*state.repairs, *logs], state.step + len(by_action["repair"])
+    if judging:
+        aside = _quarantine(state, aside, name, judging)
+    aside = state.scratch.keep("mended", aside.select(*kept))
+    among = _among(state, name, [rule.key for rule in rules if rule.key], None if others is None else aside, changed)
+    table = aside if others is None else others.select(*kept).union(aside)
+    if among:
+        table = state.scratch.keep("judged", table)
+    for rule in (rule for rule in by_action["quarantine"] if rule.key):
+        table = _without_copies(state, table, name, rule, among[rule.key])
+    for rule in (rule for rule in by_action["merge"] if rule.key):
+        table, logs = merging.merge_by_key(
+            state.scratch, table, rule, state.columns[name], state.step, among[rule.key]
+        )  # fmt: skip
+        among = {each: found if each == rule.key or not logs else None for each, found in among.items()}
+        state.merges, state.step = [*state.merges, *logs], state.step + 1
     for rule in copies:
         table = _merge_copies(state, table, name, rule)
-    state.done[name] = engine.keep(state.con, f"clean_{name}", table.select(*columns))
-    for each in (each for each in among if set(each) <= set(columns)):
-        state.repeats.note(state.done[name], each, among[each])
+    state.finish(name, engine.keep(state.con, f"clean_{name}", table.select(*state.columns[name])))
+    for each in (each for each in among if set(each) <= set(state.columns[name])):
+        state.repeats.note(state.rows[name], each, among[each])
 
 
-def _quarantine(
-    state: _State, table: Table, name: str, rules: list[Rule], columns: list[str], among: Mapping[Key, Table | None]
-) -> Table:
-    """Set failing rows aside; only what remains is asked for keys that repeat, so that a sound copy stays."""
-    conditions = {rule.name: rule.condition(table, state.tables()) for rule in rules if rule.failing}
-    if conditions:
-        flags = {f"_flag{i}": condition for i, condition in enumerate(conditions.values())}
-        judged = table.mutate(**flags)
-        bad = fold(or_, (judged[flag] for flag in flags))
-        failed = judged.filter(bad)
-        reasons = [failed[flag].ifelse(rule, ibis.null("string")) for flag, rule in zip(flags, conditions, strict=True)]
-        _set_aside(state, failed, name, ibis.literal("; ").join(reasons), columns)
-        table = judged.filter(~bad).drop(*flags)
-    for rule in (rule for rule in rules if rule.key):
-        if (parts := split_repeated(state.scratch, table, rule.key, among[rule.key])) is None:
-            continue
-        sole, shared = parts
-        judged = state.scratch.keep("judged", shared.mutate(_later=later_copies(shared, rule.key)))
-        _set_aside(state, judged.filter(judged["_later"]), name, ibis.literal(rule.name), columns)
-        table = sole.union(judged.filter(~judged["_later"]).drop("_later"))
-    return table
+def _aside(
+    state: _State, name: str, repairs: list[Rule], judging: list[Rule], bare: bool
+) -> tuple[Table, Table | None]:
+    """Rows that one of these rules fails, numbered if any is to be repaired; and all others, which pass them all.
+
+    There are no others where a rule looks at more than a row. The others are wanted `bare`: without what rules see.
+    """
+    table, given, key = state.seen[name], state.tables(), state.keys[name]
+    if not repairs and not judging:
+        return table.limit(0), table
+    if any(looks_around(rule, table, given) for rule in (*repairs, *judging)):
+        return _numbered(state, name, table), None
+    bad = fold(or_, (rule.condition(table, given) for rule in (*repairs, *judging)))
+    if repairs:  # rows of one key are numbered together
+        own = table[_as_collected(table, key)]
+        bad |= own.isnull() | (own.cast("string") == "")
+        many = state.repeats.find(state.collected[name], (key,))
+        bad |= own.isin(many[key]) if state.scratch.count(many) else False
+    aside = state.scratch.keep("aside", table.filter(bad))
+    if not repairs:
+        return aside, table.filter(~bad)
+    if bare and key not in state.moved.get(name, ()):  # all rows of a key are on one side, and no rule is asked again
+        others = state.rows[name].filter(_[key].notnull()).anti_join(aside.select(key).distinct(), key)
+    else:
+        others = table.filter(~bad)
+    return _numbered(state, name, aside), others
 
 
-def _set_aside(state: _State, rows: Table, name: str, reasons: ibis.Value, columns: list[str]) -> None:
+def _numbered(state: _State, name: str, table: Table) -> Table:
+    """Rows numbered as those of the collected table are, whatever merges of other tables have changed since."""
+    order = [_as_collected(table, column) for column in state.columns[name]]
+    return numbered(state.scratch, table, _as_collected(table, state.keys[name]), order)
+
+
+def _as_collected(table: Table, column: str) -> str:
+    return before if (before := f"{COLLECTED}{column}") in table.columns else column
+
+
+def _among(
+    state: _State, name: str, keys: list[Key], aside: Table | None, changed: set[str]
+) -> dict[Key, Table | None]:
+    """For each key those among which are all that may repeat: what repeated before, and what the rows set aside have.
+
+    None where nothing is known, or the rows set aside are all.
+    """
+    found: dict[Key, Table | None] = {}
+    for key in keys:
+        found[key] = state.repeats.among(state.collected[name], key)
+        if aside is None or state.moved.get(name, set()) & set(key):
+            found[key] = None
+        elif (known := found[key]) is not None and aside is not None and changed & set(key):
+            found[key] = state.repeats.keep(known.select(*key).union(aside.select(*key), distinct=True))
+    return found
+
+
+def _quarantine(state: _State, table: Table, name: str, rules: list[Rule]) -> Table:
+    """Set aside the rows that fail a condition, and return the others."""
+    conditions = {rule.name: rule.condition(table, state.tables()) for rule in rules}
+    flags = {f"_flag{i}": condition for i, condition in enumerate(conditions.values())}
+    judged = table.mutate(**flags)
+    bad = fold(or_, (judged[flag] for flag in flags))
+    failed = judged.filter(bad)
+    reasons = [failed[flag].ifelse(rule, ibis.null("string")) for flag, rule in zip(flags, conditions, strict=True)]
+    _set_aside(state, failed, name, ibis.literal("; ").join(reasons))
+    return judged.filter(~bad).drop(*flags)
+
+
+def _without_copies(state: _State, table: Table, name: str, rule: Rule, among: Table | None) -> Table:
+    """Set aside all but one of the rows with one key; asked of what the conditions left, so that a sound one stays."""
+    if (parts := split_repeated(state.scratch, table, rule.key, among)) is None:
+        return table
+    sole, shared = parts
+    judged = state.scratch.keep("judged", shared.mutate(_later=later_copies(shared, rule.key)))
+    _set_aside(state, judged.filter(judged["_later"]), name, ibis.literal(rule.name))
+    return sole.union(judged.filter(~judged["_later"]).drop("_later"))
+
+
+def _set_aside(state: _State, rows: Table, name: str, reasons: ibis.Value) -> None:
     """Keep rows whole, as JSON, with their reasons."""
     log = rows.select(
         table=ibis.literal(name),
         key=rows[state.keys[name]].cast("string"),
         reasons=reasons,
-        row=record.as_json(rows, columns),
+        row=record.as_json(rows, state.columns[name]),
         step=ibis.literal(state.step, "int64"),
     )
     state.rejected.append(state.scratch.keep("rejected", log))
@@ -217,16 +291,22 @@ def _merge_copies(state: _State, table: Table, name: str, rule: Rule) -> Table:
     for other, id_column in state.keys.items():
         if other == name:
             continue
-        before = state.tables()[other]
-        if other not in state.done and COPY not in before.columns:  # numbers are by what was collected
-            before = numbered(state.scratch, before, id_column, state.columns[other])
-        after, logs = merging.repoint(state.scratch, before, other, id_column, links, key, rule, state.step + 1)
+        news, logs = merging.renamed(
+            state.scratch, state.rows[other], other, id_column, links, key, rule, state.step + 1
+        )
+        if not news:
+            continue
         state.repairs += logs
-        if logs and other in state.done:
-            state.done[other] = engine.keep(state.con, f"clean_{other}", after)
-        elif logs:
-            state.seen[other] = state.scratch.keep("repointed", after)
-            state.moved.add(other)
+        state.rows[other] = merging.repoint(state.rows[other], news)
+        if other in state.done:
+            state.rows[other] = engine.keep(state.con, f"clean_{other}", state.rows[other])
+        else:  # rows of one key are numbered by what was collected
+            before = {f"{COLLECTED}{column}": state.seen[other][column] for column in news}
+            state.seen[other] = merging.repoint(
+                state.seen[other].mutate(**{c: v for c, v in before.items() if c not in state.seen[other].columns}),
+                news,
+            )
+        state.moved.setdefault(other, set()).update(news)
     state.step += 2
     return table
 

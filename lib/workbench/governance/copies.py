@@ -44,6 +44,10 @@ class Repeats:
         if among is not None:
             self.known.append((table, key, among))
 
+    def keep(self, among: Table) -> Table:
+        """Compute keys once, for as long as this remembers them."""
+        return self.scratch.keep("among", among)
+
     def clear(self) -> None:
         """Forget everything, and drop what was kept."""
         self.known = []
@@ -99,20 +103,14 @@ def split_repeated(
     return table.anti_join(many, list(key)), some.semi_join(many, list(key))
 
 
-def numbered(scratch: Scratch, table: Table, key: str, columns: list[str], among: Table | None = None) -> Table:
+def numbered(scratch: Scratch, table: Table, key: str, columns: list[str]) -> Table:
     """The table with a name for every row: `_key`, its key as text ("" for null), and `_copy`.
 
     `_copy` is 0 where one row has the key; else the rows of a key count from 1 in the order of their `columns`, so that
-    the collected table gives the same numbers again. Rows that are wholly equal are one as good as the other. `among`
-    is as in `split_repeated`, and of use for keys that are text.
+    the collected table gives the same numbers again. Rows that are wholly equal are one as good as the other.
     """
     named = table.mutate(**{KEY: table[key].cast("string").fill_null("")})
-    if among is not None and table[key].type().is_string():
-        nameless = ibis.memtable({KEY: [""]})  # what several nulls are called, which repeat nothing
-        among = among.select(**{KEY: among[key]}).union(nameless)
-    else:
-        among = None
-    parts = split_repeated(scratch, named, (KEY,), among)
+    parts = split_repeated(scratch, named, (KEY,))
     if parts is None:
         return named.mutate(**{COPY: ibis.literal(0, "int64")})
     sole, shared = parts

@@ -1,5 +1,7 @@
 """Merge rows: those with one key into one row, and copies of another row into nothing but a new address for it."""
 
+from collections.abc import Mapping
+
 import ibis
 from ibis.expr.types import Table
 
@@ -72,10 +74,10 @@ def drop_copies(scratch: Scratch, table: Table, links: Table, rule: Rule, key: s
     return table.anti_join(links, [table[key].cast("string") == links.key]), log
 
 
-def repoint(
+def renamed(
     scratch: Scratch, table: Table, name: str, id_column: str, links: Table, key: str, rule: Rule, step: int
-) -> tuple[Table, list[Table]]:
-    """Let a table that names copies name their survivors: its column `key`, `next_<key>`, and the list `<key>s`.
+) -> tuple[dict[str, Table], list[Table]]:
+    """What a table that names copies is to say instead: in its column `key`, in `next_<key>`, and in the list `<key>s`.
 
     Args:
         scratch: keeps the record.
@@ -88,27 +90,36 @@ def repoint(
         step: its number in the record.
 
     Returns:
-        The table, and a record for each column in which something changed.
+        For each column that changes the old and new values as text (`repoint` puts them in), and its record.
 
     """
-    logs = []
+    found, logs = {}, []
     for column in (key, f"next_{key}", f"{key}s"):
         if column not in table.columns or (kind := table[column].type()).is_null():
             continue
         news = scratch.keep("news", _lists(table, column, links) if kind.is_array() else _values(table, column, links))
         if not scratch.count(news):
             continue
-        joined = table.left_join(news, [record.as_text(table[column]) == news["_before"]])
-        changed = joined.filter(joined["_before"].notnull())
+        found[column] = news
+        changed = table.join(news, [record.as_text(table[column]) == news["_before"]])
         log = changed.select(
             rule=ibis.literal(rule.name), table=ibis.literal(name), key=changed[id_column].cast("string").fill_null(""),
             column=ibis.literal(column), before=changed["_before"], after=changed["_after"],
             step=ibis.literal(step, "int64"), copy=ibis.null("int64"),
         )  # fmt: skip
         logs.append(scratch.keep("log", log.distinct()))
-        moved = joined["_before"].notnull().ifelse(record.from_text(joined["_after"], kind), joined[column])
-        table = joined.mutate(**{column: moved}).select(*table.columns)
-    return table, logs
+    return found, logs
+
+
+def repoint(table: Table, news: Mapping[str, Table]) -> Table:
+    """The table with new values for old ones, as `renamed` gives them by column."""
+    columns = table.columns
+    for column, values in news.items():
+        joined = table.left_join(values, [record.as_text(table[column]) == values["_before"]])
+        value = record.from_text(joined["_after"], table[column].type())
+        moved = joined["_before"].notnull().ifelse(value, joined[column])
+        table = joined.mutate(**{column: moved}).select(*columns)
+    return table
 
 
 def _values(table: Table, column: str, links: Table) -> Table:

@@ -106,7 +106,9 @@ class Rule:
         return {self.table, *watched.read}
 
 
-def measure(tables: Tables, rules: Iterable[Rule], repeats: Repeats | None = None) -> pd.DataFrame:
+def measure(
+    tables: Tables, rules: Iterable[Rule], repeats: Repeats | None = None, rows: Tables | None = None
+) -> pd.DataFrame:
     """Count the failing rows of each rule: dimension, rule, table, action, severity, rows, failing.
 
     All conditions of a table are counted in one pass; keys, missing rows and copies cost a query each.
@@ -117,6 +119,7 @@ def measure(tables: Tables, rules: Iterable[Rule], repeats: Repeats | None = Non
         repeats: remembers the keys that are found to repeat, for cleaning. Given to `cleaning.clean` and to the
             measurement after it as well, it lets them look for repeated keys only among those that repeated before,
             wherever cleaning took rows away from a table, added none and changed none of its keys.
+        rows: the same rows without what rules see beside them: in them keys are sought, which is cheaper.
 
     """
     rules = list(rules)
@@ -128,7 +131,7 @@ def measure(tables: Tables, rules: Iterable[Rule], repeats: Repeats | None = Non
         row = judged.aggregate(rows=judged.count(), **{flag: judged[flag].sum() for flag in flags})
         counts = row.execute().iloc[0].fillna(0)
         for i, rule in enumerate(mine):
-            failing = int(counts[f"r{i}"]) if rule.failing else _count(rule, table, tables, repeats)
+            failing = int(counts[f"r{i}"]) if rule.failing else _count(rule, table, tables, repeats, rows or {})
             found.append([rule.dimension, rule.name, name, rule.action, rule.severity, int(counts["rows"]), failing])
     return pd.DataFrame(found, columns=["dimension", "rule", "table", "action", "severity", "rows", "failing"])
 
@@ -145,12 +148,6 @@ def by_dimension(quality: pd.DataFrame) -> pd.DataFrame:
     """Quality of each dimension before and after: mean share of passing rows over its rules."""
     scores = quality.groupby("dimension")[["before", "after"]].mean()
     return scores.reindex([name for name in DIMENSIONS if name in scores.index])
-
-
-def by_rule(quality: pd.DataFrame) -> pd.DataFrame:
-    """Quality of each rule, the worst after cleaning first; rules that never failed last."""
-    columns = ["rule", "table", "dimension", "action", "severity", "failing_before", "failing_after", "before", "after"]
-    return quality[columns].sort_values(["after", "before", "rule"], ignore_index=True)
 
 
 def gate(quality: pd.DataFrame, min_quality: Mapping[str, float]) -> None:
@@ -214,10 +211,12 @@ def _empty(needs: set[str], tables: Tables) -> set[str]:
     return empty
 
 
-def _count(rule: Rule, table: Table, tables: Tables, repeats: Repeats | None) -> int:
+def _count(rule: Rule, table: Table, tables: Tables, repeats: Repeats | None, rows: Tables) -> int:
     if rule.add is not None:
         return int(rule.add(table, tables).count().execute())
     if rule.survivors is not None:
         return int(rule.survivors(table, tables).count().execute())
+    bare = rows.get(rule.table, table)
+    table = bare if set(rule.key) <= set(bare.columns) else table
     copies = repeats.find(table, rule.key) if repeats else repeated(table, rule.key)
     return int(copies.agg(n=(copies.rows - 1).sum().fill_null(0)).execute()["n"].iloc[0])

@@ -9,7 +9,7 @@ from ibis.expr import operations as ops
 from ibis.expr.types import Table, Value
 
 from workbench.governance import record
-from workbench.governance.copies import COPY, KEY, numbered
+from workbench.governance.copies import COPY, KEY
 from workbench.governance.folding import fold
 from workbench.governance.quality import Rule, Tables
 from workbench.governance.scratch import Scratch
@@ -26,30 +26,27 @@ def repair(
     key: str,
     columns: list[str],
     step: int,
-    among: Table | None = None,
 ) -> tuple[Table, list[Table]]:
     """Repair a table, rule by rule: a repaired value is what the next rule sees.
 
     Args:
         scratch: keeps the record, and the few rows that a rule touches.
-        table: the table as rules see it, perhaps numbered already.
+        table: the table as rules see it, numbered (`copies.numbered`).
         rules: rules of the action `repair`; the first has the number `step`, the next the number after it.
         tables: all tables by name.
         key: the key column.
         columns: the columns as collected; changes of others are not recorded.
         step: number of the first rule in the record.
-        among: keys of which it is known that no others repeat (`copies.Repeats`).
 
     Returns:
-        The table with two more columns (`copies.numbered`), and a record for each rule and column that it changes.
+        The table, and a record for each rule and column that it changes.
 
     """
-    table = table if COPY in table.columns else numbered(scratch, table, key, columns, among)
     logs: list[Table] = []
     for group in _groups(rules, table, tables):
         if group[0].add is not None:
             table, log = _add(scratch, table, group[0], tables, key, columns, step)
-        elif _looks_around(group[0], table, tables):
+        elif looks_around(group[0], table, tables):
             table, log = _change(scratch, table, group[0], tables, columns, step)
         else:
             table, log = _touch(scratch, table, group, tables, columns, step)
@@ -66,14 +63,17 @@ def changed_columns(rules: list[Rule], table: Table, tables: Tables) -> set[str]
 
 def _groups(rules: list[Rule], table: Table, tables: Tables) -> Iterator[list[Rule]]:
     """Neighbouring rules that judge each row by itself go together; any other stands alone."""
-    for alone, neighbours in groupby(rules, lambda rule: rule.add is not None or _looks_around(rule, table, tables)):
+    for alone, neighbours in groupby(rules, lambda rule: looks_around(rule, table, tables)):
         group = list(neighbours)
         yield from ([rule] for rule in group) if alone else (group,)
 
 
-def _looks_around(rule: Rule, table: Table, tables: Tables) -> bool:
-    """Whether a rule reads other rows of the table: by a window function, an aggregate, or a query over the table."""
-    for value in (rule.condition(table, tables), *_values(rule, table, tables).values()):
+def looks_around(rule: Rule, table: Table, tables: Tables) -> bool:
+    """Whether a rule reads other rows of its table: it adds some, or uses a window, an aggregate or a query."""
+    if rule.failing is None:
+        return True
+    repaired = _values(rule, table, tables) if rule.repair else {}
+    for value in (rule.condition(table, tables), *repaired.values()):
         node = value.op()
         if node.find((ops.WindowFunction, ops.Reduction), filter=ops.Value):
             return True
@@ -112,10 +112,27 @@ def _touch(
     if not scratch.count(touched):
         return table, []
     untouched, logs = table.filter(~bad), []
+    passed, changed = _passed(touched, rules, tables), set[str]()
     for i, rule in enumerate(rules):
-        touched, log = _change(scratch, touched, rule, tables, columns, step + i)
+        if rule.name in passed and not changed & _columns_read(rule, touched, tables):
+            continue
+        repaired, log = _change(scratch, touched, rule, tables, columns, step + i)
+        if repaired is not touched:
+            scratch.drop(touched)
+            touched, changed = repaired, changed | _values(rule, touched, tables).keys()
         logs += log
     return untouched.union(touched), logs
+
+
+def _passed(table: Table, rules: list[Rule], tables: Tables) -> set[str]:
+    """Names of the rules that every row passes."""
+    flags = table.select(**{rule.name: rule.condition(table, tables) for rule in rules})
+    failing = flags.aggregate(**{rule.name: flags[rule.name].any() for rule in rules}).execute().iloc[0]
+    return {rule.name for rule in rules if not failing[rule.name]}
+
+
+def _columns_read(rule: Rule, table: Table, tables: Tables) -> set[str]:
+    return {field.name for field in rule.condition(table, tables).op().find(ops.Field)}
 
 
 def _change(
@@ -136,7 +153,9 @@ def _change(
             )
             logs.append(scratch.keep("log", log))
     repaired = {column: judged[BAD].ifelse(judged[f"{NEW}{column}"], judged[column]) for column in values}
-    return judged.mutate(**repaired).select(*table.columns), logs
+    changed = scratch.keep("changed", judged.mutate(**repaired).select(*table.columns))
+    scratch.drop(judged)
+    return changed, logs
 
 
 def _add(

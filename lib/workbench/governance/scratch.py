@@ -18,6 +18,12 @@ class Scratch:
         self.names.append(f"scratch_{ibis.util.gen_name(what)}")
         return engine.keep(self.con, self.names[-1], table)
 
+    def drop(self, table: Table) -> None:
+        """Drop one kept table; expressions over it are no longer of use."""
+        name = table.op().name  # get_name() gives catalog and schema too
+        self.con.drop_table(name)
+        self.names.remove(name)
+
     def count(self, table: Table) -> int:
         """Rows of a table."""
         return int(table.count().execute())
