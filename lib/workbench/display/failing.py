@@ -1,6 +1,7 @@
 """Rows that fail a quality rule, and what became of them: as tables for the report, and as a widget for JupyterLab."""
 
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 
 import ipywidgets as widgets
 import pandas as pd
@@ -9,23 +10,29 @@ from workbench.display.browser import html_table
 
 SHOWN = 50
 LONGEST = 200  # characters of a value; a cell may hold megabytes
+INNER = ["step", "copy"]  # what a record needs for its replay, and no reader
 CAPTIONS = {"failing": "fail the rule", "repairs": "repaired", "quarantine": "in quarantine", "merges": "merged"}
 
 
-def failing_page(found: Mapping[str, pd.DataFrame], limit: int = SHOWN) -> str:
+def failing_page(
+    found: Mapping[str, pd.DataFrame], limit: int = SHOWN, nothing: str = "No row fails this rule.", title: str = ""
+) -> str:
     """The first rows of each kind as HTML tables, escaped and cut to a readable length.
 
     Args:
         found: frames by kind: failing, repairs, quarantine, merges.
         limit: rows of each.
+        nothing: what to say where there are no rows.
+        title: what stands above the tables.
 
     """
-    parts = [
-        html_table(frame.head(limit).map(_short), f"{CAPTIONS.get(kind, kind)}: first {min(len(frame), limit)}")
-        for kind, frame in found.items()
-        if len(frame)
-    ]
-    return "<br>".join(parts) or "<p>No row fails this rule.</p>"
+    parts = []
+    for kind, frame in found.items():
+        if len(frame):
+            shown = frame.head(limit).drop(columns=INNER, errors="ignore")
+            parts.append(html_table(shown.map(_short), f"{CAPTIONS.get(kind, kind)}: first {len(shown)}"))
+    head = f"<p><b>{escape(title)}</b></p>" if title else ""
+    return head + ("<br>".join(parts) or f"<p>{escape(nothing)}</p>")
 
 
 def failing_browser(rules: Sequence[str], find: Callable[[str], Mapping[str, pd.DataFrame]]) -> widgets.Widget:
@@ -45,5 +52,9 @@ def failing_browser(rules: Sequence[str], find: Callable[[str], Mapping[str, pd.
 
 
 def _short(value: object) -> str:
+    """A value as text that a table has room for, and in which a line may break between the fields of a raw row."""
+    if value is None or value is pd.NA or value != value:
+        return "–"
     text = str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+    return cut.replace('","', '",\u200b"')
