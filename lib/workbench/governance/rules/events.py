@@ -8,7 +8,7 @@ from workbench.governance.quality import Rule, Tables
 from workbench.governance.rules import ids, wordless
 from workbench.governance.rules.log import FORMED, TYPES
 from workbench.governance.rules.prices import FAR, MONEY, TOLERANCE
-from workbench.governance.rules.strings import ADDRESS, CODE, CONTACT, NO_ID, id_rules, text_rules
+from workbench.governance.rules.strings import ADDRESS, CODE, CONTACT, NO_ID, guarded, id_rules, text_rules
 from workbench.governance.rules.suspects import ORDER_SECONDS, SHARE_SECONDS
 
 QUANTITY = 12.0  # times what is usually bought of a product; wholesale buys alike in all its orders
@@ -45,7 +45,7 @@ def _apart(word: str, column: str) -> Value:
 def _lacks(t: Table, column: str) -> BooleanValue:
     """Whether a row has no value, or one that cleaning takes away because it stands for none."""
     if column.endswith("_id"):
-        return t[column].isnull() | t[column].strip().re_search(NO_ID)
+        return t[column].isnull() | guarded(t, f"{column}_odd", t[column].strip().re_search(NO_ID))
     return t[column].isnull() | (_improper(t) if column == "propensity" else ibis.literal(False))
 
 
@@ -81,6 +81,11 @@ def _robot(name: str, reason: str) -> Rule:
                  action="quarantine", severity="high")  # fmt: skip
 
 
+def _apart_by(t: Table, moment: Value) -> Value:
+    """Seconds between an event and a moment in seconds of the epoch."""
+    return (t.timestamp.epoch_seconds().cast("float64") - moment).abs()
+
+
 def _just_before(t: Table, moment: Value) -> BooleanValue:
     """Whether an event comes before this moment of one visit; further apart, one is misdated, and it may be either."""
     ahead = moment.epoch_seconds().cast("float64") - t.timestamp.epoch_seconds().cast("float64")
@@ -114,8 +119,8 @@ RULES: tuple[Rule, ...] = (
           lambda t, _: ~_is(t, "impression") & (t.timestamp < t.unshown_shown_at), "timestamp request_id",
             severity="medium"),
     _rule("cart before the click, or purchase before the cart or click", "timeliness",
-          lambda t, _: (_is(t, "cart") & _just_before(t, t.sequence_click_at))
-          | (_is(t, "purchase") & (_just_before(t, t.sequence_cart_at) | _just_before(t, t.sequence_click_at))),
+          lambda t, _: guarded(t, "sequence_odd", (_is(t, "cart") & _just_before(t, t.sequence_click_at)) | (
+              _is(t, "purchase") & (_just_before(t, t.sequence_cart_at) | _just_before(t, t.sequence_click_at)))),
           "timestamp session_id", severity="medium"),
     _rule("purchase that no click or cart precedes", "consistency",
           lambda t, _: _is(t, "purchase") & t.sequence_lonely.fill_null(False), "session_id item_id", severity="low"),
@@ -126,12 +131,11 @@ RULES: tuple[Rule, ...] = (
     _rule("opinion before the purchase", "timeliness",
           lambda t, _: _is(t, "rating", "review") & (t.timestamp < t.early_bought_at), "timestamp", severity="low"),
     _rule("event of a request on another day", "timeliness",
-          lambda t, _: t.request_times_odd.fill_null(False)
-          & ((t.timestamp.epoch_seconds().cast("float64") - t.request_times_middle).abs() > SHARE_SECONDS / 2),
+          lambda t, _: guarded(t, "request_times_odd", _apart_by(t, t.request_times_middle) > SHARE_SECONDS / 2),
           "timestamp request_id", severity="low"),
     _rule("line of an order at another time", "consistency",
-          lambda t, _: t.order_times_odd.fill_null(False) & _is(t, "purchase")
-          & ((t.timestamp.epoch_seconds().cast("float64") - t.order_times_middle).abs() > ORDER_SECONDS / 2),
+          lambda t, _: _is(t, "purchase")
+          & guarded(t, "order_times_odd", _apart_by(t, t.order_times_middle) > ORDER_SECONDS / 2),
           "timestamp order_id"),
     # whose and of what
     _rule("event names an unknown product", "consistency",
