@@ -131,7 +131,7 @@ def govern(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
     files = source.files()
     watch = Watch(spill)
     with watch:
-        con = engine.connect(LIMIT, threads=THREADS, temp_directory=spill)
+        con = engine.connect(LIMIT, THREADS, spill, files.values())
         with watch.step("collect"):
             raw = source.collect(con, files)
             events = int(raw.tables["events"].count().execute())

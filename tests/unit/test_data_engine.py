@@ -68,3 +68,18 @@ def test_the_folder_is_gone_when_the_process_ends(tmp_path):
     ended = subprocess.run([sys.executable, "-c", code + listed, tmp_path], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "1"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("size", "files"), [(1_000_000, 0), (4_000_000, 1)])
+def test_tables_are_kept_in_a_file_where_the_raw_files_are_large(tmp_path, size, files):
+    raw = tmp_path / "raw.csv"
+    raw.write_bytes(b"x" * size)
+    con = engine.connect("60MB", threads=1, temp_directory=tmp_path / "spill", raw=[raw])
+    assert engine.keep(con, "kept", ibis.memtable({"a": [1, 2]})).a.sum().execute() == 3
+    assert len([*(tmp_path / "spill").rglob("*.duckdb")]) == files
+    con.disconnect()
+
+
+def test_a_memory_limit_without_a_unit_is_refused():
+    with pytest.raises(ValueError, match="memory_limit '4000' is no size: write a number and its unit"):
+        engine.connect("4000")

@@ -301,6 +301,30 @@ def test_a_repair_of_an_unknown_column_names_the_nearest():
         run(con, raw, [rule], {"items": "item_id"})
 
 
+def test_a_repair_that_leads_back_to_a_merged_row_leads_on_to_its_survivor():
+    con = engine.connect("500MB", threads=1)
+    raw = {
+        "items": con.create_table("raw_items", pd.DataFrame({"item_id": ["a1", "a2"]})),
+        "events": con.create_table(
+            "raw_events", pd.DataFrame({"event_id": ["1", "2", "3"], "item_id": ["a1", " a1", "a3"]})
+        ),
+    }
+    rules = [
+        Rule("copy", "uniqueness", "items", survivors=lambda t, _: ibis.memtable({"key": ["a1"], "survivor": ["a2"]}),
+             action="merge"),
+        Rule("tidy", "consistency", "events", lambda t, _: t.item_id.startswith(" "), action="repair",
+             repair=lambda t, _: {"item_id": t.item_id.strip()}),
+        Rule("unknown", "consistency", "events", lambda t, others: ~t.item_id.isin(others["items"].item_id),
+             action="quarantine"),
+    ]  # fmt: skip
+    keys = {"items": "item_id", "events": "event_id"}
+    cleaned = run(con, raw, rules, keys)
+    clean = cleaned.tables["events"].order_by("event_id").execute()
+    assert clean.to_dict("list") == {"event_id": ["1", "2"], "item_id": ["a2", "a2"]}
+    again = replay(con, raw, cleaned.repairs, cleaned.merges, cleaned.quarantine, keys)
+    assert as_rows(again["events"]) == as_rows(cleaned.tables["events"])
+
+
 def test_the_grocery_shop_replays_too():
     con = engine.connect("500MB", threads=1)
     events, promotions = small_shop.events(), small_shop.promotions()

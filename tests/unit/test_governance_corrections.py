@@ -11,6 +11,7 @@ from workbench.data import contract, engine
 from workbench.governance import cleaning, corrections, quality, reviews
 from workbench.governance.corrections import CorrectionsError
 from workbench.governance.quality import Rule
+from workbench.governance.record import BY_THEN
 from workbench.governance.replay import replay
 
 
@@ -129,9 +130,11 @@ def test_a_file_that_a_spreadsheet_saved_is_read(tmp_path: Path) -> None:
 
 # onto what cleaning left
 
+KEYS = {"texts": "text_id", "events": "event_id"}
+
 RULES = [
     rule
-    for name, key in corrections.KEYS.items()
+    for name, key in KEYS.items()
     for rule in (
         Rule(f"{name} id untidy", "consistency", name, lambda t, _, key=key: t[key] != t[key].strip(), action="repair",
              repair=lambda t, _, key=key: {key: t[key].strip()}),
@@ -156,11 +159,12 @@ def con():
 
 @pytest.fixture
 def shop(con) -> dict[str, ibis.Table]:
-    """Reviews, and beside them another event; three of the rows share an id, and one id is untidy."""
+    """Reviews, and beside them another event; three of the rows share an id, and two ids are untidy."""
     rows = [
         ("e1", "review", "a fine coat", 1.0), ("e2", "review", "tore at once", 5.0), (" e3", "review", "so so", 4.5),
         ("e4", "review", "it came", 1.0), ("e4", "review", "it came late", 1.0), ("e4", "review", "", 0.5),
         ("e5", "purchase", None, 1.0), ("e6", "review", "warm", 1.0), ("e7", "review", "1/3 wool", 1 / 3),
+        ("e8", "review", "a bit wide", 1.0), ("e8 ", "review", "too wide", 1.0),
     ]  # fmt: skip
     events = collected(con, "events", rows, ["event_id", "event_type", "text", "value"])
     return {"events": events}
@@ -174,14 +178,14 @@ def labelled(con) -> ibis.Table:
 
 def clean(con, tables: dict) -> cleaning.Cleaned:
     rules = [rule for rule in RULES if rule.table in tables]
-    return cleaning.clean(con, tables, tables, rules, corrections.KEYS, quality.measure(tables, rules))
+    return cleaning.clean(con, tables, tables, rules, KEYS, quality.measure(tables, rules))
 
 
 def correct(con, tables: dict, folder: Path, *rows: tuple) -> tuple[cleaning.Cleaned, pd.DataFrame]:
     """Clean and correct; the record must lead from the collected tables to these, and the sums be true."""
     path = corrections.write(folder / "c.csv", decided(*rows))
     done, outdated = corrections.onto(con, clean(con, tables), path)
-    again = replay(con, tables, done.repairs, done.merges, done.quarantine, corrections.KEYS)
+    again = replay(con, tables, done.repairs, done.merges, done.quarantine, KEYS)
     for name in tables:
         assert as_rows(again[name]) == as_rows(done.tables[name])
         assert done.tables[name].schema() == tables[name].schema()
@@ -210,17 +214,18 @@ def test_reviews_are_kept_fixed_and_dropped(con, shop, tmp_path):
         con, shop, tmp_path, ("e1", "a fine coat", "bad", "fix", "good"), ("e2", "tore at once", "good", "drop", ""),
         ("e3", "so so", "good", "fix", "neutral"), ("e4", "it came", "bad", "fix", "neutral"),
         ("e6", "warm", "bad", "keep", ""), ("e7", "1/3 wool", "bad", "drop", ""),
+        ("e8", "a bit wide", "bad", "fix", "good"),
     )  # fmt: skip
     assert outdated.empty
     events = done.tables["events"].execute().set_index("event_id")
-    assert events["value"].to_dict() == {"e1": 4.0, "e3": 3.0, "e4": 3.0, "e5": 1.0, "e6": 1.0}
+    assert events["value"].to_dict() == {"e1": 4.0, "e3": 3.0, "e4": 3.0, "e5": 1.0, "e6": 1.0, "e8": 4.0}
     labels = reviews.from_reviews(done.tables["events"]).execute().set_index("text_id")["label"]
-    assert labels.to_dict() == {"e1": "good", "e3": "neutral", "e4": "neutral", "e6": "bad"}
+    assert labels.to_dict() == {"e1": "good", "e3": "neutral", "e4": "neutral", "e6": "bad", "e8": "good"}
     repairs = done.repairs.filter(done.repairs.rule == corrections.RULE).order_by("key").execute()
     assert repairs[["table", "key", "column", "before", "after", "copy"]].values.tolist() == [
-        ["events", " e3", "value", "4.5", "3.0", 0], ["events", "e1", "value", "1.0", "4.0", 0],
-        ["events", "e4", "value", "1.0", "3.0", 2],
-    ]  # fmt: skip  # named as collected: by the id before its repair, and by number where several have it
+        ["events", "e1", "value", "1.0", "4.0", BY_THEN], ["events", "e3", "value", "4.5", "3.0", BY_THEN],
+        ["events", "e4", "value", "1.0", "3.0", BY_THEN], ["events", "e8", "value", "1.0", "4.0", BY_THEN],
+    ]  # fmt: skip  # named by the ids that the person saw
     lost = done.quarantine.filter(done.quarantine.reasons == corrections.DROP_RULE).order_by("key").execute()
     assert lost["key"].tolist() == ["e2", "e7"]
     assert json.loads(lost["row"].iloc[1])["value"] == 1 / 3
@@ -236,7 +241,7 @@ def test_what_a_person_saw_otherwise_is_reported(con, shop, tmp_path):
         "e9": "the row is gone",
     }  # fmt: skip
     assert done.tables["events"].filter(ibis._.event_id == "e6").execute()["value"].tolist() == [4.0]
-    assert done.tables["events"].count().execute() == 7
+    assert done.tables["events"].count().execute() == 8
 
 
 def test_a_correction_holds_for_the_table_that_has_its_row(con, shop, labelled, tmp_path):
@@ -256,6 +261,6 @@ def test_a_source_without_labels_and_a_label_without_stars_are_refused(con, shop
         correct(con, shop, tmp_path, ("e1", "a fine coat", "bad", "fix", "god"))
     bare = {"events": shop["events"].drop("text")}
     path = corrections.write(tmp_path / "c.csv", decided(("e1", "a fine coat", "bad", "keep", "")))
-    done = cleaning.clean(con, bare, bare, [], corrections.KEYS, quality.measure(bare, []))
+    done = cleaning.clean(con, bare, bare, [], KEYS, quality.measure(bare, []))
     with pytest.raises(CorrectionsError, match="this source has none"):
         corrections.onto(con, done, path)

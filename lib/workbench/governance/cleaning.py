@@ -57,6 +57,7 @@ class _State:
     repairs: list[Table] = field(default_factory=list)
     rejected: list[Table] = field(default_factory=list)
     merges: list[Table] = field(default_factory=list)
+    links: list[tuple[Rule, str, Table]] = field(default_factory=list)
     moved: dict[str, set[str]] = field(default_factory=dict)
     step: int = 1
 
@@ -120,10 +121,12 @@ def clean(
         merges=engine.keep(con, "merges", record.together(state.merges, record.MERGES)),
         balance=pd.DataFrame(),
     )
+    lost = unread.group_by("table").agg(n=_.count()).execute().set_index("table")["n"]
+    collected = {name: _count(tables, name) + int(lost.get(name, 0)) for name in dict.fromkeys([*keys, *lost.index])}
     state.scratch.clear()
     if repeats is None:
         state.repeats.clear()
-    return replace(result, balance=_balance(tables, result, unread, keys))
+    return replace(result, balance=balance(result, collected))
 
 
 def _acting(state: _State, name: str, rules: list[Rule], failing: set[str]) -> list[Rule]:
@@ -148,7 +151,8 @@ def _reads_the_same(rule: Rule, state: _State) -> bool:
         return False
     tables = state.tables()
     read = {rule.table} if rule.key else rule.reads(tables[rule.table], tables)
-    return all(tables.get(name) is state.measured.get(name) for name in read)
+    same = {name for name in state.done if state.rows[name] is state.collected.get(name)}
+    return all(name in same or tables.get(name) is state.measured.get(name) for name in read)
 
 
 def _apply(state: _State, name: str, rules: list[Rule]) -> None:
@@ -168,12 +172,13 @@ def _apply(state: _State, name: str, rules: list[Rule]) -> None:
         key, columns = state.keys[name], state.columns[name]
         aside, logs = repair(state.scratch, aside, by_action["repair"], state.tables(), key, columns, state.step)
         state.repairs, state.step = [*state.repairs, *logs], state.step + len(by_action["repair"])
+        aside = _repointed(state, aside, name, changed)
     if judging:
         aside = _quarantine(state, aside, name, judging)
     aside = state.scratch.keep("mended", aside.select(*kept))
     among = _among(state, name, [rule.key for rule in rules if rule.key], None if others is None else aside, changed)
     table = aside if others is None else others.select(*kept).union(aside)
-    if among:
+    if any(known is None for known in among.values()):  # all rows are then looked through more than once
         table = state.scratch.keep("judged", table)
     for rule in (rule for rule in by_action["quarantine"] if rule.key):
         table = _without_copies(state, table, name, rule, among[rule.key])
@@ -245,6 +250,18 @@ def _among(
     return found
 
 
+def _repointed(state: _State, table: Table, name: str, changed: set[str]) -> Table:
+    """The rows with the survivors that were merged into before, where a repair led back to a row that is no more."""
+    for rule, key, links in state.links:
+        if not changed & set(merging.naming(key)):
+            continue
+        news, logs = merging.renamed(state.scratch, table, name, state.keys[name], links, key, rule, state.step)
+        if news:
+            table = merging.repoint(table, news)
+            state.repairs, state.step = [*state.repairs, *logs], state.step + 1
+    return table
+
+
 def _quarantine(state: _State, table: Table, name: str, rules: list[Rule]) -> Table:
     """Set aside the rows that fail a condition, and return the others."""
     conditions = {rule.name: rule.condition(table, state.tables()) for rule in rules}
@@ -288,6 +305,7 @@ def _merge_copies(state: _State, table: Table, name: str, rule: Rule) -> Table:
         return table
     table, log = merging.drop_copies(state.scratch, table, links, rule, key, state.step)
     state.merges.append(log)
+    state.links.append((rule, key, links))
     for other, id_column in state.keys.items():
         if other == name:
             continue
@@ -311,27 +329,25 @@ def _merge_copies(state: _State, table: Table, name: str, rule: Rule) -> Table:
     return table
 
 
-def _balance(tables: Tables, result: Cleaned, unread: Table, keys: Iterable[str]) -> pd.DataFrame:
-    """Rows of each table, each sum from its own record."""
-    added = _by_table(result.repairs.filter(result.repairs.column == record.ROW))
-    merged = result.merges.group_by("table").agg(n=result.merges.rows.sum()).execute().set_index("table")["n"]
-    lost, quarantined = _by_table(unread), _by_table(result.quarantine)
-    rows = [
-        {
-            "table": name,
-            "collected": _count(tables, name) + int(lost.get(name, 0)),
-            "added": int(added.get(name, 0)),
-            "clean": _count(result.tables, name),
-            "quarantined": int(quarantined.get(name, 0)),
-            "merged": int(merged.get(name, 0)),
-        }
-        for name in dict.fromkeys([*keys, *lost.index])
-    ]
-    return pd.DataFrame(rows)
+def balance(cleaned: Cleaned, collected: Mapping[str, int]) -> pd.DataFrame:
+    """Rows of each table that was collected: table, collected, added, clean, quarantined, merged.
 
+    Args:
+        cleaned: the last four are counted in its tables and records, each by itself.
+        collected: rows of each table as collected.
 
-def _by_table(table: Table) -> "pd.Series[int]":
-    return table.group_by("table").agg(n=table.count()).execute().set_index("table")["n"]
+    """
+    counts = {
+        "added": cleaned.repairs.filter(cleaned.repairs.column == record.ROW).group_by("table").agg(n=_.count()),
+        "quarantined": cleaned.quarantine.group_by("table").agg(n=_.count()),
+        "merged": cleaned.merges.group_by("table").agg(n=_.rows.sum()),
+    }
+    rows = pd.DataFrame({"table": list(collected), "collected": list(collected.values())})
+    rows["clean"] = [_count(cleaned.tables, name) for name in collected]
+    for what, table in counts.items():
+        found = table.execute().set_index("table")["n"]
+        rows[what] = rows["table"].map(found).fillna(0).astype("int64")
+    return rows[["table", "collected", "added", "clean", "quarantined", "merged"]]
 
 
 def _count(tables: Tables, name: str) -> int:

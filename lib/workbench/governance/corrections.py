@@ -25,7 +25,6 @@ COLUMNS = ("text_id", "text", "label", "suggested", "decision", "new_label", "wh
 DECISIONS = ("keep", "fix", "drop")
 LARGEST = 2**31 - 1  # bytes that are read at once
 RULE, DROP_RULE = "label corrected by a person", "text dropped by a person"
-KEYS = {"texts": "text_id", "events": "event_id"}
 GONE = "the row is gone"
 
 
@@ -183,7 +182,7 @@ def onto(con: ibis.BaseBackend, cleaned: Cleaned, path: str | Path) -> tuple[Cle
         left = outdated[list(COLUMNS)]
     still = given[given["text_id"].isin(left["text_id"])]
     still = still.assign(problem=still["text_id"].map(problems).astype("object")).reset_index(drop=True)
-    return amend(con, cleaned, found, KEYS), still
+    return amend(con, cleaned, found), still
 
 
 def _correctable(tables: Mapping[str, Table], path: str | Path) -> dict[str, Callable[[Table, pd.DataFrame], Applied]]:

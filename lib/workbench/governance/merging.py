@@ -74,6 +74,11 @@ def drop_copies(scratch: Scratch, table: Table, links: Table, rule: Rule, key: s
     return table.anti_join(links, [table[key].cast("string") == links.key]), log
 
 
+def naming(key: str) -> tuple[str, ...]:
+    """The columns of any table that name rows of the one with this key."""
+    return key, f"next_{key}", f"{key}s"
+
+
 def renamed(
     scratch: Scratch, table: Table, name: str, id_column: str, links: Table, key: str, rule: Rule, step: int
 ) -> tuple[dict[str, Table], list[Table]]:
@@ -94,7 +99,7 @@ def renamed(
 
     """
     found, logs = {}, []
-    for column in (key, f"next_{key}", f"{key}s"):
+    for column in naming(key):
         if column not in table.columns or (kind := table[column].type()).is_null():
             continue
         news = scratch.keep("news", _lists(table, column, links) if kind.is_array() else _values(table, column, links))

@@ -1,7 +1,8 @@
 """The record of cleaning as tables of text: repairs, quarantine and merges; and how values become text and come back.
 
 `step` gives the order in which changes were made, over all tables; 0 is what happened before cleaning. `copy` tells
-rows of one key apart (`copies.numbered`); it is null where the change holds for every row of the table with that value.
+rows of one key apart (`copies.numbered`); it is null where the change holds for every row of the table with that value,
+and `BY_THEN` where the key is the one that the row has by then, which no other row has.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ MERGES = {
 }  # fmt: skip
 """`how` is "key" (rows with one key became one row: key and survivor are JSON objects, the survivor is the whole row)
 or "copy" (a row went in favour of another: key and survivor are values of the table's key). `rows` went."""
+BY_THEN = -1
 ROW = "(row)"  # the column of a repair that adds a whole row
 CONVERSION = "conversion of a column"
 

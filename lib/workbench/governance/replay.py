@@ -48,8 +48,9 @@ def replay(
 
 def _changes(repairs: Table, merges: Table, quarantine: Table) -> list[Change]:
     """What happened to one table, in order."""
+    what = ibis.cases((repairs.copy.isnull(), "exchange"), (repairs.copy == record.BY_THEN, "amend"), else_="repair")
     told = (
-        repairs.select("step", what=repairs.copy.isnull().ifelse("exchange", "repair"), where=repairs.column),
+        repairs.select("step", what=what, where=repairs.column),
         merges.select("step", what=ibis.literal("merge"), where=merges.how),
         quarantine.select("step", what=ibis.literal("quarantine"), where=ibis.literal("")),
     )
@@ -66,8 +67,16 @@ def _apply(table: Table, change: Change, logs: list[Table], key: str, columns: l
         return _merged(table, merges, columns) if where == "key" else _dropped(table, merges, key)
     if where == record.ROW:
         return _with(table, repairs.filter(repairs.column == where), key, columns)
-    change_values = _exchanged if what == "exchange" else _changed
-    return change_values(table, repairs.filter(repairs.column == where), where)
+    mine = repairs.filter(repairs.column == where)
+    if what == "amend":
+        return _amended(table, mine, where, key)
+    return _exchanged(table, mine, where) if what == "exchange" else _changed(table, mine, where)
+
+
+def _amended(table: Table, log: Table, column: str, key: str) -> Table:
+    """New values for the rows that have these keys by now."""
+    named = log.select(_at=log.key, _after=log.after, _hit=ibis.literal(True))
+    return _replaced(table, table.left_join(named, [table[key].cast("string") == named["_at"]]), column)
 
 
 def _changed(table: Table, log: Table, column: str) -> Table:

@@ -48,7 +48,7 @@ def variants(counted: pd.DataFrame, allowed: Iterable[str] = ()) -> dict[str, st
 
     Two spellings are one name if they differ in case, accents, width, spaces and punctuation only, or if the rarer is
     within one edit of the commoner (two from nine letters on; optimal string alignment, so that swapped letters are
-    one edit). Digits are never an edit: "Series 3" and "Series 4" are two names.
+    one edit) and of no other. Digits are never an edit: "Series 3" and "Series 4" are two names.
 
     Args:
         counted: value and n, the commonest first, as `counts` gives them.
@@ -79,11 +79,14 @@ def variants(counted: pd.DataFrame, allowed: Iterable[str] = ()) -> dict[str, st
 
 
 def _near(key: str, keys: list[str], first: Mapping[str, str], known: Mapping[str, int], fixed: set[str]) -> str:
-    most = 2 if len(key) >= 9 else 1
-    times = COMMONER * known[first[key]]
-    common = [other for other in keys if other != key and (first[other] in fixed or known[first[other]] >= times)]
-    hit = process.extractOne(key, common, scorer=OSA.distance, score_cutoff=most)
-    return hit[0] if hit and _letters_only(key, hit[0]) else ""
+    """The one name that a slip can have been meant for; "" where several are as near, as short names often are."""
+    most, own = 2 if len(key) >= 9 else 1, known[first[key]]
+    others = [other for other in keys if other != key and (first[other] in fixed or known[first[other]] > own)]
+    hits = process.extract(key, others, scorer=OSA.distance, score_cutoff=most, limit=2)
+    if len(hits) != 1 or not _letters_only(key, hits[0][0]):
+        return ""
+    name = first[hits[0][0]]
+    return hits[0][0] if name in fixed or known[name] >= COMMONER * own else ""
 
 
 def _letters_only(one: str, other: str) -> bool:
