@@ -131,6 +131,13 @@ def test_nul_bytes_are_taken_out_and_their_lines_recorded(tmp_path: Path) -> Non
     assert unparsed(found) == [("items.csv:2", "(line)", "1,sh\\x00oe,2")]
 
 
+def test_nul_characters_of_utf16_are_taken_out_and_their_lines_recorded(tmp_path: Path) -> None:
+    found = of_items(tmp_path, "id,title,price\r\n1,sh\0oe,2\r\n2,boot,3\r\n".encode("utf-16"))
+    assert frame(found)["title"].tolist() == ["shoe", "boot"]
+    assert unparsed(found) == [("items.csv:2", "(line)", "1,sh\\x00oe,2")]
+    assert "items: 1 lines of items.csv were repaired: see the table unparsed" in found.notes
+
+
 def test_lines_in_another_encoding_are_decoded_and_recorded(tmp_path: Path) -> None:
     lines = [f"{i},Größe {i},2".encode() for i in range(5)] + ["5,Schnürschuh,3".encode("cp1252")]
     found = of_items(tmp_path, b"id,title,price\n" + b"\n".join(lines))
@@ -171,12 +178,61 @@ def test_a_json_line_of_ten_megabytes_is_read(tmp_path: Path) -> None:
 
 
 def test_numbers_with_separators_are_read_and_the_conversion_recorded(tmp_path: Path) -> None:
-    prices = ['"12,50"', '"1,234.5"', '"1.234,5"', "1 234", "7", "abc", "€ 9", "nan"]
+    prices = ['"12,50"', '"1.234,5"', "1.234", "1 234", "7", "abc", "€ 9", "nan"]
     found = of_items(tmp_path, "id,title,price\n" + "\n".join(f"{i},t,{price}" for i, price in enumerate(prices)))
-    assert frame(found)["price"].fillna(-1).tolist() == [12.5, 1234.5, 1234.5, 1234, 7, -1, -1, -1]
+    assert frame(found)["price"].fillna(-1).tolist() == [12.5, 1234.5, 1234, 1234, 7, -1, -1, -1]
     assert unparsed(found) == [("5", "price", "abc"), ("6", "price", "€ 9"), ("7", "price", "nan")]
     changes = [change for change in found.conversions if change[1] == "price"]
-    assert changes == [("items", "price", "4 numbers as text with separators", "number, by their own separators")]
+    assert changes == [("items", "price", "4 numbers as text with separators", "number, decimal sign ','")]
+
+
+def of_prices(folder: Path, prices: list[str], **entries: Any) -> tuple[Collected, list[float], str]:
+    """Items of these prices, the prices as read (-1 for null), and the notes on them."""
+    found = of_items(folder, "id,title,price\n" + "".join(f'{i},t,"{p}"\n' for i, p in enumerate(prices)), **entries)
+    notes = [note for note in found.notes if note.startswith("items: price: ")]
+    return found, frame(found)["price"].fillna(-1).tolist(), "; ".join(notes)
+
+
+@pytest.mark.parametrize(
+    ("prices", "read", "said"),
+    [
+        (["1.234,50", "1.234"], [1234.5, 1234], "read with the decimal sign ',', as 1 numbers show"),
+        (["12,50", "1,234", "1e2"], [12.5, 1.234, 100], "read with the decimal sign ',', as 1 numbers show"),
+        (["1.234.567", "1.234"], [1234567, 1234], "read with the decimal sign ',', as 1 numbers show"),
+        (["0,125", "1,234"], [0.125, 1.234], "read with the decimal sign ',', as 1 numbers show"),  # no group is 0
+        (["1,234,567", "1,234"], [1234567, 1234], "read with the decimal sign '.', as 1 numbers show"),
+        (["12.5", "1,234", "1 000"], [12.5, 1234, 1000], "read with the decimal sign '.', as 1 numbers show"),
+        (["1,234", "1.234", "5"], [1234, 1.234, 5], "2 numbers such as 1,234 or 1.234 may have thousands"),
+        (["12.5", "1.234", "5", "1e3"], [12.5, 1.234, 5, 1000], ""),
+        (["7", "1 234", "1'234"], [7, 1234, 1234], ""),
+    ],
+)
+def test_all_values_of_a_column_decide_its_decimal_sign(
+    tmp_path: Path, prices: list[str], read: list[float], said: str
+) -> None:
+    found, numbers, notes = of_prices(tmp_path, prices)
+    assert numbers == read
+    assert unparsed(found) == []
+    assert said in notes
+    assert bool(said) == bool(notes)
+
+
+def test_a_number_written_otherwise_than_its_column_is_null_and_recorded(tmp_path: Path) -> None:
+    found, numbers, notes = of_prices(tmp_path, ["12,50", "1.234,5", "1,234.5", "1,234", "2.5", "0,5"])
+    assert numbers == [12.5, 1234.5, -1, 1.234, -1, 0.5]
+    assert unparsed(found) == [("2", "price", "1,234.5"), ("4", "price", "2.5")]
+    assert "the decimal sign is ',' in 3 numbers and '.' in 2, which are null" in notes
+    assert of_prices(tmp_path, ["12,50", "2.5"])[1] == [-1, 2.5]  # as many: the point
+
+
+def test_a_sign_that_is_given_needs_no_note(tmp_path: Path) -> None:
+    for entries, read in (({"decimal": "."}, [1234, 1.234]), ({"thousands": "."}, [1.234, 1234])):
+        assert of_prices(tmp_path, ["1,234", "1.234"], **entries)[1:] == (read, "")
+
+
+def test_a_number_in_groups_begins_with_no_zero(tmp_path: Path) -> None:
+    found, numbers, _ = of_prices(tmp_path, ["0,500", "1,500"], decimal=".")
+    assert (numbers, unparsed(found)) == ([-1, 1500], [("0", "price", "0,500")])
 
 
 def test_a_given_decimal_sign_decides(tmp_path: Path) -> None:

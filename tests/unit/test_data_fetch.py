@@ -260,7 +260,7 @@ def test_an_archive_is_unpacked(server, publish, tmp_path, packed):
 
 
 @pytest.mark.parametrize("packed", [zipped, tarred])
-@pytest.mark.parametrize("name", ["../out.csv", "/tmp/out.csv", "a/../../out.csv"])
+@pytest.mark.parametrize("name", ["../out.csv", "/tmp/out.csv", "a/../../out.csv", "C:/out.csv", "..\\out.csv"])
 def test_no_name_leads_out_of_the_folder(tmp_path, packed, name):
     archive = tmp_path / "in" / "p"
     archive.parent.mkdir()

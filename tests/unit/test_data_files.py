@@ -51,6 +51,22 @@ def test_any_address_of_fsspec_is_copied_once_and_again_when_it_changes(tmp_path
     assert not again.exists()
 
 
+def test_a_remote_file_is_copied_anew_where_nothing_marks_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = fsspec.filesystem("memory")
+    known = {"name": "/plain/a.csv", "type": "file"}
+    monkeypatch.setattr(type(memory), "info", lambda self, path, **more: known)
+    for content in (b"one", b"two"):
+        memory.pipe({"/plain/a.csv": content})
+        assert files.locate("memory://plain", ["a.csv"])["memory://plain/a.csv"].read_bytes() == content
+    for mark, content in (("Mon", b"old"), ("Tue", b"new")):  # as HTTP gives it
+        known |= {"Last-Modified": mark, "size": 3}
+        memory.pipe({"/plain/a.csv": content})
+        copy = files.locate("memory://plain", ["a.csv"])["memory://plain/a.csv"]
+        before = copy.stat().st_ino
+        again = files.locate("memory://plain", ["a.csv"])["memory://plain/a.csv"]
+        assert (again.read_bytes(), again.stat().st_ino) == (content, before)
+
+
 @pytest.mark.parametrize("address", ["memory://nowhere/a.csv", "memory://nowhere/*.csv", "nothing://a/b.csv"])
 def test_an_address_without_a_file_is_refused(address: str) -> None:
     with pytest.raises(SourceError, match=r"does not exist|no file matches|cannot be opened") as error:

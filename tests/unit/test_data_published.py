@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,12 +70,13 @@ def test_open_bandit_rows_are_impressions_and_clicks(tmp_path):
     collected = collect("open_bandit", tmp_path)
     events = rows(collected.tables["events"], "event_id")
     assert [(e["event_id"], e["event_type"], e["item_id"], e["position"]) for e in events] == [
-        ("random-men-0", "impression", "0", 3),
-        ("random-men-1", "impression", "1", 1),
+        ("random-men-0-shown", "impression", "0", 3),
         ("random-men-1-click", "click", "1", 1),
+        ("random-men-1-shown", "impression", "1", 1),
     ]
-    assert [e["propensity"] for e in events][:2] == [0.5, 0.25]
-    assert pd.isna(events[2]["propensity"])  # the policy chose to show, not to click
+    assert len({re.sub("[a-z]", "a", e["event_id"]) for e in events[1:]}) == 1  # of one form
+    assert [events[0]["propensity"], events[2]["propensity"]] == [0.5, 0.25]
+    assert pd.isna(events[1]["propensity"])  # the policy chose to show, not to click
     assert events[1]["timestamp"] == events[2]["timestamp"] == pd.Timestamp("2019-11-24 00:00", tz="UTC")
     assert events[1]["request_id"] == events[2]["request_id"] == "random-men-1"
     users = rows(collected.tables["users"], "user_id")
@@ -105,12 +107,26 @@ def test_open_bandit_rows_that_cannot_be_read_are_kept_with_their_reasons(tmp_pa
     assert rejected[3]["reasons"] == "item_id is not a whole number"  # because there is none
 
 
+def test_open_bandit_features_that_are_no_numbers_are_recorded(tmp_path):
+    bandit(tmp_path, "random", "0,2019-11-24 00:03:13+00:00,0,3,0,0.5,u,v,w,x,0.0")
+    context = tmp_path / "random/men/item_context.csv"
+    context.write_text(context.read_text().replace("0.25", "much"))
+    collected = collect("open_bandit", tmp_path)
+    first, second = rows(collected.tables["items"], "item_id")
+    assert first["item_feature_0"] == -0.5
+    assert pd.isna(second["item_feature_0"])
+    assert rows(collected.tables["unparsed"], "key") == [
+        {"table": "items", "key": "1", "column": "item_feature_0", "value": "much",
+         "problem": "no number, null in the table"}
+    ]  # fmt: skip
+
+
 def test_open_bandit_of_both_policies_and_what_it_does_not_know(tmp_path):
     for policy in ("random", "bts"):
         bandit(tmp_path / "open_bandit_dataset", policy, "0,2019-11-24 00:03:13+00:00,0,3,0,0.5,u,v,w,x,0.0")
     events = collect("open_bandit", tmp_path, policy="both").tables["events"]
     assert [(e["event_id"], e["policy"]) for e in rows(events, "event_id")] == [
-        ("bts-men-0", "bts"), ("random-men-0", "random"),
+        ("bts-men-0-shown", "bts"), ("random-men-0-shown", "random"),
     ]  # fmt: skip
     for options, said in (({"policy": "greedy"}, "no policy 'greedy'"), ({"campaign": "kids"}, "no campaign 'kids'")):
         with pytest.raises(SourceError, match=said):
@@ -137,13 +153,18 @@ def test_icecat_in_the_publishers_json(tmp_path):
         {"id": "13", "title": "Bag"},
         {"title": "nameless"},
         {"id": 14, "title": "Mouse", "price": "cheap"},
-        {"id": 15, "title": "Cable", "price": 99.5},
+        {"id": 15, "title": "Cable", "price": 99.5, "date_released": "soon"},
     ]  # fmt: skip
     (tmp_path / "icecat-products-w_price-19k-20201127.json").write_text(json.dumps(products, indent=1))
     (tmp_path / "Broad_Query_Set_rated.csv").write_text('query,docid,rating\n"hp, thin",12,3\nbag,13,good\nbag,12,0\n')
     collected = collect("icecat", tmp_path)
-    first, second, third = rows(collected.tables["items"], "item_id")
-    assert third["price"] == 0.995
+    first, second, mouse, cable = rows(collected.tables["items"], "item_id")
+    assert cable["price"] == 0.995
+    assert pd.isna(mouse["price"])
+    assert pd.isna(cable["available_from"])
+    assert [(r["key"], r["column"], r["value"]) for r in rows(collected.tables["unparsed"], "key")] == [
+        ("14", "price", "cheap"), ("15", "available_from", "soon"),
+    ]  # fmt: skip
     assert (first["item_id"], first["price"], first["brand"]) == ("12", 109.95, "HP")
     assert first["attributes"] == "product type: Notebook | width: 3.5"
     assert first["available_from"] == pd.Timestamp("2008-12-19", tz="UTC")
@@ -152,10 +173,25 @@ def test_icecat_in_the_publishers_json(tmp_path):
     assert [(j["query"], j["item_id"], j["grade"]) for j in judgments] == [("bag", "12", 0.0), ("hp, thin", "12", 3.0)]
     assert judgments[0]["query_id"] != judgments[1]["query_id"]
     assert sorted((r["table"], r["reasons"]) for r in rows(collected.rejected, "key")) == [
-        ("items", "could not convert string to float: 'cheap'"),
         ("items", "no id"),
         ("judgments", "rating is not a number"),
     ]
+
+
+def test_icecat_dates_that_cannot_be_read_are_recorded_from_parquet_too(tmp_path):
+    products = pd.DataFrame({
+        "id": ["1", "2", "3"], "name": "n", "title": "t", "short_description": None, "supplier": None,
+        "price": [100, 250, 300], "date_released": ["2008-12-19T00:00:00Z", "19. Dez.", None], "attributes": "a",
+    })  # fmt: skip
+    products.to_parquet(tmp_path / "products.parquet")
+    (tmp_path / "Broad_Query_Set_rated.csv").write_text("query,docid,rating\nbag,1,0\n")
+    collected = collect("icecat", tmp_path)
+    items = rows(collected.tables["items"], "item_id")
+    assert [item["price"] for item in items] == [1, 2.5, 3]
+    assert [str(item["available_from"]) for item in items] == ["2008-12-19 00:00:00+00:00", "NaT", "NaT"]
+    assert [(r["key"], r["column"], r["value"]) for r in rows(collected.tables["unparsed"], "key")] == [
+        ("2", "available_from", "19. Dez.")
+    ]  # fmt: skip
 
 
 def test_icecat_real(data):
@@ -211,6 +247,18 @@ def test_esci_grades_locales_and_versions(esci):
     assert rows(everything["judgments"].filter(lambda t: t.item_id == "us:D"), "item_id")[0]["grade"] == 0.0
     with pytest.raises(SourceError, match="no locale 'uk'"):
         collect("esci", esci, locale="uk")
+
+
+def test_esci_texts_that_are_null_throughout_stay_texts(esci):
+    path = esci / "shopping_queries_dataset_products.parquet"
+    empty = dict.fromkeys(["product_description", "product_bullet_point", "product_brand", "product_color"])
+    pd.read_parquet(path).assign(**empty).to_parquet(path)
+    first = rows(collect("esci", esci).tables["items"], "item_id")[0]
+    assert first["title"] == "Red shoe"
+    assert all(pd.isna(first[column]) for column in ("description", "brand", "attributes"))
+    path = esci / "shopping_queries_dataset_examples.parquet"
+    pd.read_parquet(path).assign(esci_label=None, split=None).to_parquet(path)
+    assert set(rows(collect("esci", esci).rejected, "key")[0].values()) >= {"esci_label is none of E, S, C, I"}
 
 
 def test_esci_says_which_column_is_missing(esci):
@@ -478,19 +526,58 @@ def test_ubi_events(tmp_path):
     assert events["e1"]["query"] == "shoe"  # which the event itself does not say
     assert (events["Q2-hit-1"]["query"], events["Q2-hit-1"]["item_id"]) == ("boot", "I7")
     assert events["ubi_log.ndjson:8"]["timestamp"] == pd.Timestamp(1717527762118, unit="ms", tz="UTC")
-    assert [row["event_type"] for row in rows(collected.tables["other_events"], "event_id")] == ["sort"]
     assert {row["item_id"]: row["title"] for row in rows(collected.tables["items"], "item_id")}["I9"] == "Thing I9"
-    assert [row["reasons"] for row in rows(collected.rejected, "key")] == [
-        "purchase without item_id", "neither an event (action_name) nor a query (user_query)",
-    ]  # fmt: skip
+    rejected = rows(collected.rejected, "key")
+    assert [(row["table"], row["reasons"]) for row in rejected] == [
+        ("events", "the action 'sort' is none of the contract's: if it means one, set it in `actions`"),
+        ("events", "purchase without item_id"),
+        ("events", "neither an event (action_name) nor a query (user_query)"),
+    ]
+    assert (rejected[0]["key"], json.loads(rejected[0]["row"])) == ("ubi_log.ndjson:10", event("sort", "I2"))
+    assert collected.notes == []
     assert counts(collect("ubi", tmp_path, application="other"))["events"] == 1
+
+
+QUERY = {"query_id": "Q1", "client_id": "C1", "user_query": "shoe", "timestamp": "2024-12-10T00:01:29Z"}
+
+
+def test_ubi_objects_of_another_build_are_rejected(tmp_path):
+    click = event("click")
+    odd = {
+        "event_attributes is no JSON object": {**click, "event_attributes": "none"},
+        "object is no JSON object": {**click, "event_attributes": {"object": "I1"}},
+        "position is no JSON object": {**click, "event_attributes": {**click["event_attributes"], "position": 3}},
+        "the position 1.5 is no whole number of 64 bits": event("click", ordinal=1.5),
+        f"the position {10**30} is no whole number of 64 bits": event("click", ordinal=10**30),
+        "query_response_hit_ids is no list": {**QUERY, "query_response_hit_ids": "I1"},
+    }
+    beyond = [{**click, "timestamp": number} for number in (1e20, 1e30, float("nan"))]
+    lines(tmp_path / "ubi.jsonl", [click, *odd.values(), *beyond])
+    collected = collect("ubi", tmp_path)
+    assert counts(collected)["events"] == 1
+    reasons = [row["reasons"] for row in rows(collected.rejected, "key")]
+    assert set(reasons) > set(odd)
+    assert len(reasons) == len(odd) + len(beyond)
+
+
+def test_ubi_queries_that_lead_to_nothing_are_counted(tmp_path):
+    lines(tmp_path / "ubi.jsonl", [QUERY, {**QUERY, "query_id": "Q2"}, event("click")])
+    assert collect("ubi", tmp_path).notes == ["queries: 1 of 2 led to no event, and leave nothing in the tables"]
+
+
+def test_ubi_files_by_their_endings(tmp_path):
+    endings = [".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz"]
+    for name in (*(f"ubi{ending}" for ending in endings), "ubi_json.gz", "ubi-ndjson", "log.jsonl"):
+        lines(tmp_path / name, [{**event("click"), "client_id": name}])
+    assert counts(collect("ubi", tmp_path))["users"] == len(endings)
 
 
 def test_ubi_sample_loses_no_event(data):
     collected = collect("ubi", data / "esci_sample")
     events = collected.tables["events"]
-    assert collected.rejected is None
-    assert events.logged.sum().execute() + counts(collected)["other_events"] == 3_448
+    rejected = collected.rejected.filter(lambda t: t.reasons.contains("none of the contract's"))
+    assert rejected.count().execute() == collected.rejected.count().execute()
+    assert events.logged.sum().execute() + rejected.count().execute() == 3_448
     kinds = events.filter(events.logged).event_type.value_counts().execute().set_index("event_type").iloc[:, 0]
     assert kinds.to_dict() == {"impression": 1_999, "click": 298, "cart": 234, "purchase": 6}
     assert counts(collected)["queries"] == 473

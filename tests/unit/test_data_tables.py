@@ -217,6 +217,51 @@ def test_columns_that_are_joined_scaled_missing_constant_and_without_a_header(
     assert made["timestamp"].astype(str).unique().tolist() == ["2024-07-01 00:00:00+00:00"]
 
 
+def test_what_the_mapping_changes_in_whole_columns_is_recorded(con: ibis.BaseBackend, shop: Path) -> None:
+    items = {
+        "files": "items.csv",
+        "columns": {"item_id": "sku", "price": "price", "tags": "farbe"},
+        "join": {"title": "{name}: {sku}"},
+        "values": {"tags": {"rot": "red", "blau": "blue"}},
+        "missing": ["-", "NA"],
+    }
+    changes = collect(con, shop, items=items, events=EVENTS).conversions
+    assert [change for change in changes if change[0] == "items"] == [
+        ("items", "title", "name, sku", "one text: {name}: {sku}"),
+        ("items", "item_id, price, tags, title", "-, NA", "null"),
+        ("items", "tags", "rot, blau", "red, blue"),
+        ("items", "price", "2 numbers as text with separators", "number, decimal sign ','"),
+    ]
+    assert ("events", "event_type", "view, buy", "click, purchase") in changes
+    names = {f"n{i}": f"o{i}" for i in range(12)}
+    changes = collect(con, shop, items=ITEMS, events={**EVENTS, "event_types": names}).conversions
+    assert next(change[2] for change in changes if change[1] == "event_type").endswith("n8, n9, …")
+
+
+def test_a_language_that_is_not_mapped_is_said_so(con: ibis.BaseBackend, shop: Path) -> None:
+    said = (
+        "no language is mapped, so all rows count as 'en': if that is wrong, set it, as in `constants: {language: de}`"
+    )
+    source = sources.find("tables", str(shop), {"items": ITEMS, "events": EVENTS})
+    assert f"items: {said}" in preview(source, con).notes
+    given = {**ITEMS, "constants": {"language": "de"}}
+    assert not any("language" in note for note in collect(con, shop, items=given, events=EVENTS).notes)
+    mapped = {"files": "items.csv", "columns": {"item_id": "sku", "title": "name", "language": "farbe"}}
+    assert not any("language" in note for note in collect(con, shop, items=mapped, events=EVENTS).notes)
+    texts = {"files": "items.csv", "columns": {"text": "name", "label": "farbe"}}
+    assert f"texts: {said}" in collect(con, shop, shape="texts", texts=texts).notes
+
+
+def test_impressions_that_name_no_list_are_said_so(con: ibis.BaseBackend, shop: Path) -> None:
+    shown = {**EVENTS, "event_types": {"view": "impression", "buy": "purchase"}}
+    notes = collect(con, shop, items=ITEMS, events=shown).notes
+    assert "events: 1 impressions without request_id are not used as shown lists: map request_id" in notes
+    listed = {**shown, "columns": {**EVENTS["columns"], "request_id": "pos"}}
+    del listed["columns"]["position"]
+    for events in (listed, EVENTS):
+        assert not any("request_id" in note for note in collect(con, shop, items=ITEMS, events=events).notes)
+
+
 def test_a_file_of_one_column_is_not_split(con: ibis.BaseBackend, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('text\nhello, world; hi\n"quoted\tand\nlong"\n')
     texts = {"files": "t.csv", "columns": {"text": "text"}, "constants": {"label": "x"}}

@@ -9,7 +9,7 @@ from ibis.expr.types import Table
 
 from workbench.data import engine
 from workbench.governance import record
-from workbench.governance.cleaning import Cleaned, balance
+from workbench.governance.cleaning import Cleaned
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ def amend(con: ibis.BaseBackend, cleaned: Cleaned, amendments: Mapping[str, Amen
             dropped.append(ibis.memtable(done.dropped.assign(step=step), schema=record.QUARANTINE))
     logs = {"repairs": record.together(repairs, record.REPAIRS),
             "quarantine": record.together(dropped, record.QUARANTINE)}  # fmt: skip
-    after, before = replace(cleaned, tables=tables, **logs), cleaned.balance.set_index("table")["collected"]
-    return replace(after, balance=balance(after, {str(name): int(n) for name, n in before.items()}))
+    collected = {str(name): int(n) for name, n in cleaned.balance.set_index("table")["collected"].items()}
+    counted = record.balance(tables, logs["repairs"], logs["quarantine"], cleaned.merges, collected)
+    return replace(cleaned, tables=tables, balance=counted, **logs)
 
 
 def _last_step(cleaned: Cleaned) -> int:

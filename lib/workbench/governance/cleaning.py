@@ -126,7 +126,9 @@ def clean(
     state.scratch.clear()
     if repeats is None:
         state.repeats.clear()
-    return replace(result, balance=balance(result, collected))
+    return replace(
+        result, balance=record.balance(result.tables, result.repairs, result.quarantine, result.merges, collected)
+    )
 
 
 def _acting(state: _State, name: str, rules: list[Rule], failing: set[str]) -> list[Rule]:
@@ -327,27 +329,6 @@ def _merge_copies(state: _State, table: Table, name: str, rule: Rule) -> Table:
         state.moved.setdefault(other, set()).update(news)
     state.step += 2
     return table
-
-
-def balance(cleaned: Cleaned, collected: Mapping[str, int]) -> pd.DataFrame:
-    """Rows of each table that was collected: table, collected, added, clean, quarantined, merged.
-
-    Args:
-        cleaned: the last four are counted in its tables and records, each by itself.
-        collected: rows of each table as collected.
-
-    """
-    counts = {
-        "added": cleaned.repairs.filter(cleaned.repairs.column == record.ROW).group_by("table").agg(n=_.count()),
-        "quarantined": cleaned.quarantine.group_by("table").agg(n=_.count()),
-        "merged": cleaned.merges.group_by("table").agg(n=_.rows.sum()),
-    }
-    rows = pd.DataFrame({"table": list(collected), "collected": list(collected.values())})
-    rows["clean"] = [_count(cleaned.tables, name) for name in collected]
-    for what, table in counts.items():
-        found = table.execute().set_index("table")["n"]
-        rows[what] = rows["table"].map(found).fillna(0).astype("int64")
-    return rows[["table", "collected", "added", "clean", "quarantined", "merged"]]
 
 
 def _count(tables: Tables, name: str) -> int:

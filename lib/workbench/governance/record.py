@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import ibis
 import pandas as pd
+from ibis import _
 from ibis.expr.types import StringValue, Table, Value
 
 from workbench.governance.copies import COPY, KEY
@@ -87,3 +88,29 @@ def no_rows(schema: Mapping[str, str]) -> Table:
 def together(tables: Iterable[Table], schema: Mapping[str, str]) -> Table:
     """The union of records of one schema."""
     return fold(Table.union, [no_rows(schema), *(table.select(*schema) for table in tables)])
+
+
+def balance(
+    clean: Mapping[str, Table], repairs: Table, quarantine: Table, merges: Table, collected: Mapping[str, int]
+) -> pd.DataFrame:
+    """Rows of each table that was collected: table, collected, added, clean, quarantined, merged.
+
+    Args:
+        clean: the clean tables by name, in which `clean` is counted.
+        repairs: the record, in which `added` is counted.
+        quarantine: the same for `quarantined`.
+        merges: the same for `merged`.
+        collected: rows of each table as collected.
+
+    """
+    counts = {
+        "added": repairs.filter(repairs.column == ROW).group_by("table").agg(n=_.count()),
+        "quarantined": quarantine.group_by("table").agg(n=_.count()),
+        "merged": merges.group_by("table").agg(n=_.rows.sum()),
+    }
+    rows = pd.DataFrame({"table": list(collected), "collected": list(collected.values())})
+    rows["clean"] = [int(clean[name].count().execute()) if name in clean else 0 for name in collected]
+    for what, table in counts.items():
+        found = table.execute().set_index("table")["n"]
+        rows[what] = rows["table"].map(found).fillna(0).astype("int64")
+    return rows[["table", "collected", "added", "clean", "quarantined", "merged"]]

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from workbench.data.collected import SourceError
+from workbench.data.raw.archives import leads_out
 
 Member = tuple[str, int, Callable[[], IO[bytes]]]
 
@@ -60,10 +61,9 @@ def _tar(archive: Path) -> Iterator[Member]:
 
 
 def _inside(name: str, archive: Path) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
+    if leads_out(name):
         raise SourceError(f"{archive} holds the name {name!r}, which leads out of the folder: do not use this archive")
-    return path
+    return PurePosixPath(name)
 
 
 def _write(path: Path, opened: Callable[[], IO[bytes]]) -> None:

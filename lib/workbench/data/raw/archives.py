@@ -35,6 +35,12 @@ def unpack(path: Path, member: str, scratch: Path) -> Path:
     return path
 
 
+def leads_out(name: str) -> bool:
+    """Whether a name in an archive leads out of the folder that it is unpacked to, on any system."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1])
+
+
 def _gz(path: Path, target: Path) -> Path:
     try:
         with gzip.open(path) as packed, target.open("wb") as plain:
@@ -64,8 +70,7 @@ def _member(name: str, archive: zipfile.ZipFile, wanted: str) -> str:
     """The name of the one file to take; refuses names that would leave the folder they are unpacked to."""
     members = [info.filename for info in archive.infolist() if not info.is_dir()]
     for member in members:
-        parts = PurePosixPath(member.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+        if leads_out(member):
             raise SourceError(f"{name} holds the name '{member}', which leads out of the archive: it is not opened")
     chosen = [member for member in members if not wanted or wanted == member or fnmatch.fnmatchcase(member, wanted)]
     if len(chosen) != 1:

@@ -14,6 +14,8 @@ from workbench.data.raw.batches import Batches
 SAMPLE_LINES = 2000
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ASSUMED = "gb18030", "cp1252"  # what text that is no UTF-8 is taken for
+REPAIR = ("line", "problem", "value")
+NUL = "NUL bytes removed"
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,14 @@ def as_utf8(path: Path, encoding: str, scratch: Path, label: str) -> Text:
         raise SourceError(f"{label}: there is no encoding '{encoding}': write utf-8, cp1252 or gb18030") from error
     with path.open("rb") as file:
         start = file.read(2)
+    copy, repairs = scratch / f"{path.name}.utf8", scratch / f"{path.name}.repairs"
     if start in UTF16 or given.startswith("utf-16"):
-        return Text(_from_utf16(path, scratch, given or "utf-16"), "utf-16", not given)
+        repaired = _from_utf16(path, copy, repairs, given or "utf-16")
+        return Text(copy, "utf-16", not given, repairs if repaired else None, repaired)
     ascii_only, utf8, nul = _scan(path)
     if not nul and (ascii_only or (utf8 and given in ("", "utf-8", "utf-8-sig"))):
         return Text(path, given or "utf-8", not given)
     chosen, order = (given, [given, "utf-8", "cp1252"]) if given else (("utf-8", ["utf-8"]) if utf8 else _detect(path))
-    copy, repairs = scratch / f"{path.name}.utf8", scratch / f"{path.name}.repairs"
     repaired = _rewrite(path, copy, repairs, chosen, order)
     return Text(copy, chosen, not given, repairs if repaired else None, repaired)
 
@@ -121,13 +124,13 @@ def _rewrite(path: Path, copy: Path, repairs: Path, main: str, order: list[str])
     with (
         path.open("rb") as file,
         copy.open("w", encoding="utf-8", newline="") as out,
-        Batches(repairs, ("line", "problem", "value")) as log,
+        Batches(repairs, REPAIR) as log,
     ):
         for number, line in enumerate(file, 1):
             raw = line.replace(b"\0", b"")
             text, used = _decoded(raw, order)
             out.write(text)
-            problems = ["NUL bytes removed"] if len(raw) < len(line) else []
+            problems = [NUL] if len(raw) < len(line) else []
             problems += [f"decoded as {used}, not {main}"] if used != main and not raw.isascii() else []
             if problems:
                 before = line.decode("utf-8", "backslashreplace").replace("\0", "\\x00").rstrip("\r\n")
@@ -145,12 +148,19 @@ def _decoded(line: bytes, order: list[str]) -> tuple[str, str]:
     return line.decode("latin-1"), "latin-1"
 
 
-def _from_utf16(path: Path, scratch: Path, encoding: str) -> Path:
-    copy = scratch / f"{path.name}.utf8"
+def _from_utf16(path: Path, copy: Path, repairs: Path, encoding: str) -> int:
+    """Write the file in UTF-8 and list the lines that NUL was taken out of; how many there were."""
     try:
-        with path.open(encoding=encoding, newline="") as file, copy.open("w", encoding="utf-8", newline="") as out:
-            while part := file.read(1 << 20):
-                out.write(part.replace("\0", ""))
+        with (
+            path.open(encoding=encoding, newline="\n") as file,
+            copy.open("w", encoding="utf-8", newline="") as out,
+            Batches(repairs, REPAIR) as log,
+        ):
+            for number, line in enumerate(file, 1):
+                out.write(line.replace("\0", ""))
+                if "\0" in line:
+                    before = line.replace("\0", "\\x00").rstrip("\r\n")
+                    log.add(number, NUL, before, size=len(before))
     except UnicodeError as error:
         raise SourceError(f"{path.name} begins as UTF-16 and does not go on so: save it as UTF-8") from error
-    return copy
+    return log.count

@@ -1,4 +1,4 @@
-"""Find raw files, on this machine or at any address that fsspec knows; remote ones are copied to a cache once."""
+"""Find raw files, on this machine or at any address that fsspec knows; remote ones are copied to a cache."""
 
 import glob
 import hashlib
@@ -15,7 +15,11 @@ from workbench.data.collected import SourceError
 from workbench.spelling import nearest
 
 CONNECT_SECONDS = 10
-CHANGED = ("mtime", "LastModified", "last_modified", "created", "ETag")  # what file systems call it
+CHANGED = (
+    "mtime", "LastModified", "last_modified", "Last-Modified", "modified", "modify", "updated", "created",
+    "ETag", "etag", "Content-MD5",
+)  # fmt: skip
+"""What file systems call a mark of the file's version."""
 
 
 def locate(folder: str, patterns: Iterable[str]) -> dict[str, Path]:
@@ -105,11 +109,14 @@ def _object_storage() -> Any:
 
 
 def _copy(system: Any, path: str, address: str, known: dict[str, Any]) -> Path:
-    """The cached copy of a remote file, made anew where its size or time of change differ from the copy's."""
-    changed = next((known[key] for key in CHANGED if key in known), "")
+    """The cached copy of a remote file.
+
+    Made anew where its size or a mark of its version differ from the copy's, and where the server gives no such mark.
+    """
+    marks = [str(known[key]) for key in CHANGED if known.get(key)]
     place = cache_folder() / _digest(address)
-    copy = place / _digest(f"{known.get('size')} {changed}") / Path(path).name
-    if not copy.is_file():
+    copy = place / _digest(f"{known.get('size')} {marks}") / Path(path).name
+    if not (marks and copy.is_file()):
         shutil.rmtree(place, ignore_errors=True)  # an older version of the file
         copy.parent.mkdir(parents=True)
         part = copy.with_name(f"{copy.name}.part")

@@ -13,7 +13,7 @@ from ibis.expr.types import BooleanValue, Table
 
 from workbench.data import contract, engine
 from workbench.data.collected import REJECTED, Collected, Shape, SourceError
-from workbench.data.raw import json_objects, reading
+from workbench.data.raw import findings, json_objects, reading, values
 
 BATCH = 10_000  # rows
 HOPELESS = 10_000  # rejected objects after which a file that has more bad than good ones is taken for another layout
@@ -66,8 +66,17 @@ def read_csv(
     return rows, [con.table(f"{reading.REJECTED}_{name}")]
 
 
-def read_parquet(con: ibis.BaseBackend, path: Path, name: str, columns: Sequence[str]) -> Table:
+def read_parquet(
+    con: ibis.BaseBackend, path: Path, name: str, columns: Sequence[str], texts: Sequence[str] = ()
+) -> Table:
     """Open a Parquet file as the engine's table `raw_<name>`.
+
+    Args:
+        con: the engine.
+        path: the file.
+        name: of the table.
+        columns: those that it must have.
+        texts: those among them that hold text, which Parquet may have under another type where all are null.
 
     Raises:
         SourceError: it lacks one of the columns; the message gives the nearest name that it has.
@@ -75,7 +84,30 @@ def read_parquet(con: ibis.BaseBackend, path: Path, name: str, columns: Sequence
     """
     table = con.read_parquet(str(path), table_name=f"raw_{name}")
     reading.require(table.columns, columns, path.name)
-    return table
+    return table.mutate(**{column: table[column].cast("string") for column in texts})
+
+
+def typed(con: ibis.BaseBackend, rows: Table, name: str, key: str, kinds: Mapping[str, str]) -> Table:
+    """Read columns in types of the contract, as the source `tables` does.
+
+    Values that cannot be read become null, and `collected` lists them in the table `unparsed`.
+
+    Args:
+        con: the engine.
+        rows: the table; the columns hold text, or what can be written as text.
+        name: the canonical table that they are for.
+        key: the column that names a row.
+        kinds: the type of each column to read.
+
+    """
+    texts = {column: rows[column].cast("string").nullif("") for column in kinds}
+    made = {column: values.parsed(texts[column], kind) for column, kind in kinds.items()}
+    failed = [
+        findings.failed(rows, name, rows[key].cast("string"), column, texts[column], made[column], kind)
+        for column, kind in kinds.items()
+    ]
+    engine.keep(con, f"{reading.UNPARSED}_{name}_values", reduce(Table.union, failed))
+    return rows.mutate(**made)
 
 
 def load_objects(
@@ -88,7 +120,7 @@ def load_objects(
         paths: the files, read one after another.
         schemas: columns of each table to fill.
         convert: an object and its place (`file:line`) in; names of tables and rows for them out, none to pass over
-            it. It raises `ValueError`, `TypeError` or `OverflowError` for an object to reject.
+            it. It raises `ValueError`, `TypeError`, `OverflowError` or `OSError` for an object to reject.
         table: the canonical table that rejected objects would have gone to.
 
     Returns:
@@ -174,7 +206,7 @@ def collected(
 ) -> Collected:
     """Bring tables to the contract, compute them and the rejected rows, and drop the engine's raw copies (`raw_…`).
 
-    Lines that `read_csv` repaired become the table `unparsed`.
+    Lines that `read_csv` repaired and values that `typed` could not read become the table `unparsed`.
     """
     tables = {
         name: engine.keep(con, name, contract.conform(table, name) if name in contract.COLUMNS else table)
@@ -198,7 +230,7 @@ def _converted(record: json_objects.Record, place: str, convert: Convert) -> tup
         return [], record.reason
     try:
         return list(convert(record.value, place)), ""
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, OSError) as error:  # OSError: a time beyond the system's calendar
         return [], str(error) or type(error).__name__
 
 

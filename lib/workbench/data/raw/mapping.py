@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,8 @@ times: {column: strptime format, "seconds", "milliseconds", or a list tried in t
 timezone: whose clocks the times show. numbers, lists: own columns of that kind; lists may be {column: separator}.
 scale: {column: factor}, such as 0.01 for cents. missing: texts that mean "nothing".
 distinct: equal rows count once, the others are rejected.
-encoding, delimiter, decimal, thousands: found out where not given. header: names, for a file without.
+encoding, delimiter: found out where not given. decimal, thousands: the sign before a fraction, which all values of a
+column decide where neither is given, and that between groups of digits. header: names, for a file without.
 member: which file of a zip.
 """
 SPLIT_TABLES = ("judgments", "histories", "texts")
@@ -51,6 +52,7 @@ class Mapping:
     files: tuple[tuple[str, str], ...]  # split or "", and path or glob
     format: Format
     given: Dict[str, Any]
+    decimals: Dict[str, str] = field(default_factory=dict)  # found out, by column
 
     @property
     def wanted(self) -> list[str]:
@@ -63,6 +65,11 @@ class Mapping:
         """The columns that are filled from the file."""
         return [*self.given["columns"], *self.given["join"]]
 
+    @property
+    def filled(self) -> list[str]:
+        """The columns that the user fills, from the file or with a constant."""
+        return [*self.targets, *self.given["constants"]]
+
     def kind(self, column: str) -> str:
         """A column's type; an own column is text unless it is among the times, numbers or lists."""
         known = contract.COLUMNS[self.table]
@@ -73,6 +80,10 @@ class Mapping:
         if column in self.given["numbers"]:
             return "float64"
         return "array<string>" if column in self.given["lists"] else "string"
+
+    def decimal(self, column: str) -> str:
+        """The sign before the fraction in a column of numbers."""
+        return self.given["decimal"] or self.decimals.get(column) or ("," if self.given["thousands"] == "." else ".")
 
     def text(self, raw: Table, column: str) -> StringValue:
         """A column as text, from the engine's table with v0, v1, … for `wanted`."""
@@ -99,8 +110,8 @@ class Mapping:
         if kind != "string":
             forms = given["times"].get(column, ())
             forms = [forms] if isinstance(forms, str) else forms
-            marks = {"decimal": given["decimal"], "thousands": given["thousands"]}
-            return values.parsed(text, kind, forms, given["timezone"], marks, given["scale"].get(column, 1))
+            signs, scale = (self.decimal(column), given["thousands"]), given["scale"].get(column, 1)
+            return values.parsed(text, kind, forms, given["timezone"], *signs, scale)
         if is_id(column):
             return values.identifier(text)
         if column in lists:  # a list where the contract has text: its elements one after the other

@@ -12,7 +12,6 @@ from ibis.expr.types import ArrayValue, BooleanValue, FloatingValue, IntegerValu
 from workbench.data import contract
 
 YES, NO = ("true", "1", "1.0", "yes", "y", "t"), ("false", "0", "0.0", "no", "n", "f")
-PLAIN = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 FLOAT_ID = r"^(-?[0-9]+)\.0+$"
 EPOCHS = {"seconds": 1, "milliseconds": 1000}  # ticks in a second
 WITH_ZONE = r":[0-9]{2}(\.[0-9]+)? ?(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)$"
@@ -77,30 +76,42 @@ def identifier(text: StringValue) -> StringValue:
     return text.re_replace(FLOAT_ID, r"\1")
 
 
-def number(text: StringValue, decimal: str = "", thousands: str = "") -> FloatingValue:
-    """A number.
+def plain(decimal: str = ".") -> str:
+    """The pattern of a number without groups of digits."""
+    point = re.escape(decimal)
+    return rf"^[+-]?([0-9]+{point}?[0-9]*|{point}[0-9]+)([eE][+-]?[0-9]+)?$"
+
+
+def grouped(decimal: str = ".", thousands: str = "") -> tuple[str, str]:
+    """The pattern of a number in groups of three digits, of which the first is not 0, and of what divides them.
+
+    Beside `thousands` (the other one of "." and "," where it is not given) spaces and apostrophes divide them.
+    """
+    sign = thousands or ("," if decimal == "." else ".")
+    divider = rf"[{re.escape(sign)} \x{{00A0}}\x{{202F}}'’]"
+    return rf"^[+-]?[1-9][0-9]{{0,2}}({divider}[0-9]{{3}})+({re.escape(decimal)}[0-9]+)?$", divider
+
+
+def is_number(text: StringValue, decimal: str) -> BooleanValue:
+    """Whether a text is a number where `decimal` is the sign before the fraction."""
+    return text.re_search(plain(decimal)) | text.re_search(grouped(decimal)[0])
+
+
+def number(text: StringValue, decimal: str = ".", thousands: str = "") -> FloatingValue:
+    """A number, plain or in groups of three digits; null for any other text.
 
     Args:
-        text: the number; spaces and apostrophes between groups of three digits are taken out.
-        decimal: the sign before the fraction. Where none is given the number itself decides: of two kinds of sign
-            the last is the decimal one, as is a lone comma that cuts off no group of three digits; "1,234" is 1234.
-        thousands: the sign between groups of three digits; the other one of "." and "," where none is given.
+        text: the number.
+        decimal: the sign before the fraction.
+        thousands: the sign between groups, as `grouped` takes it.
 
     """
     text = text.strip()
-    if decimal or thousands:
-        decimal = decimal or ("," if thousands == "." else ".")
-        forms = [(decimal, thousands or ("," if decimal == "." else "."))]
-    else:
-        forms = [(".", ","), (",", ".")]
-    cases = [(text.re_search(PLAIN), text)] if forms[0][0] == "." else []
-    for point, sign in forms:
-        p, group = re.escape(point), rf"[{re.escape(sign)} \x{{00A0}}\x{{202F}}'’]"
-        grouped = text.re_search(rf"^[+-]?[0-9]{{1,3}}({group}[0-9]{{3}})+({p}[0-9]+)?$")
-        cases.append((grouped, text.re_replace(group, "").replace(point, ".")))
-    last = forms[-1][0]
-    if last != ".":
-        cases.append((text.re_search(rf"^[+-]?[0-9]*{re.escape(last)}?[0-9]+$"), text.replace(last, ".")))
+    pattern, divider = grouped(decimal, thousands)
+    cases = [
+        (text.re_search(plain(decimal)), text.replace(decimal, ".")),
+        (text.re_search(pattern), text.re_replace(divider, "").replace(decimal, ".")),
+    ]
     value = ibis.cases(*cases, else_=ibis.null("string")).try_cast("float64")
     return ibis.ifelse(value.abs() < ibis.literal(float("inf")), value, ibis.null("float64"))
 
@@ -183,14 +194,20 @@ def translated(text: StringValue, names: Mapping[str, str]) -> StringValue:
 
 
 def parsed(
-    text: StringValue, kind: str, forms: Sequence[str], zone: str, how: Mapping[str, str], scale: float
+    text: StringValue,
+    kind: str,
+    forms: Sequence[str] = (),
+    zone: str = "UTC",
+    decimal: str = ".",
+    thousands: str = "",
+    scale: float = 1,
 ) -> Value:
-    """Text in a type of the contract that is no list; `how` has `decimal` and `thousands`."""
+    """Text in a type of the contract that is no list, as `time`, `flag`, `number`, `scaled` and `whole` read it."""
     if kind == contract.UTC:
         return time(text, forms, zone)
     if kind == "boolean":
         return flag(text)
     if kind in ("float64", "int64"):
-        value = scaled(number(text, how["decimal"], how["thousands"]), scale)
+        value = scaled(number(text, decimal, thousands), scale)
         return whole(value) if kind == "int64" else value
     return text

@@ -33,6 +33,7 @@ PRODUCT = (
     "product_id", "product_title", "product_description", "product_bullet_point", "product_brand", "product_color",
     "product_locale",
 )  # fmt: skip
+TEXTS = ("query", "product_id", "product_locale", "esci_label", "split")
 FED = {"bullet_point": "bullets"}  # fields of the sample that are called otherwise
 CONVERSIONS = (
     ("items, judgments", "item_id", "product_id, which locales share", "locale:product_id"),
@@ -63,7 +64,7 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
             large. Products are cut to the locale, not to the version.
 
     """
-    examples = layouts.read_parquet(con, paths["examples"], "examples", EXAMPLE)
+    examples = layouts.read_parquet(con, paths["examples"], "examples", EXAMPLE, TEXTS)
     products, rejected = _products(con, paths["products"])
     if options["locale"]:
         examples = examples.filter(_.product_locale == options["locale"])
@@ -88,7 +89,7 @@ def _none(examples: Table) -> ibis.expr.types.BooleanValue:
 
 def _products(con: ibis.BaseBackend, path: Path) -> tuple[Table, Table | None]:
     if path.suffix == ".parquet":
-        return layouts.read_parquet(con, path, "products", PRODUCT), None
+        return layouts.read_parquet(con, path, "products", PRODUCT, PRODUCT), None
     schema = pa.schema(dict.fromkeys(PRODUCT, pa.string()))
     tables, rejected = layouts.load_objects(con, [path], {"raw_products": schema}, _fed, "items")
     return tables["raw_products"], rejected

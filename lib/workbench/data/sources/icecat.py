@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
     reasons["rating is not a number"] = rated.rating.try_cast("float64").isnull()
     rated, broken = layouts.part(rated, "judgments", rated.query.fill_null("") + " / " + rated.docid, reasons)
     made = {
-        "items": _items(products),
+        "items": _items(con, products),
         "judgments": rated.select(
             query_id=engine.digest(rated.query), query=_.query, item_id=_.docid, grade=_.rating.cast("float64")
         ),
@@ -63,8 +62,8 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
 def _products(con: ibis.BaseBackend, path: Path) -> tuple[Table, Table | None]:
     if path.suffix == ".parquet":
         return layouts.read_parquet(con, path, "items", COLUMNS), None
-    kinds = {column: pa.float64() if column == "price" else pa.string() for column in COLUMNS}
-    tables, rejected = layouts.load_objects(con, [path], {"raw_items": pa.schema(kinds)}, _product, "items")
+    schema = pa.schema(dict.fromkeys(COLUMNS, pa.string()))
+    tables, rejected = layouts.load_objects(con, [path], {"raw_items": schema}, _product, "items")
     return tables["raw_items"], rejected
 
 
@@ -72,25 +71,24 @@ def _product(record: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str
     """The publisher's object as a row: its keys `attr_<type>_<name>` become one text `name: value | …`."""
     if record.get("id") is None:
         raise ValueError("no id")
-    if record.get("date_released"):
-        datetime.fromisoformat(record["date_released"])
-    price = record.get("price")
     named = ((re.match(r"attr_[a-z]+_(.+)", key), value) for key, value in record.items())
     attributes = " | ".join(f"{key[1].replace('_', ' ')}: {value}" for key, value in named if key)
-    texts = {column: record.get(column) for column in COLUMNS if column not in ("price", "attributes")}
+    texts = {column: record.get(column) for column in COLUMNS}
     row = {column: None if value is None else str(value) for column, value in texts.items()}
-    yield "raw_items", {**row, "price": None if price is None else float(price), "attributes": attributes or None}
+    yield "raw_items", {**row, "attributes": attributes or None}
 
 
-def _items(products: Table) -> Table:
-    return products.select(
+def _items(con: ibis.BaseBackend, products: Table) -> Table:
+    dated = products.mutate(available_from=_.date_released)
+    read = layouts.typed(con, dated, "items", "id", {"price": "float64", "available_from": contract.UTC})
+    return read.select(
         item_id=_.id,
         title=_.title,
         description=_.short_description,
         brand=_.supplier,
-        price=_.price.cast("float64") / 100,
+        price=_.price / 100,
         attributes=_.attributes,
         language=ibis.literal("en"),
-        available_from=_.date_released.try_cast(contract.UTC),
+        available_from=_.available_from,
         name=_.name,
     )

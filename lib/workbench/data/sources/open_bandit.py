@@ -32,6 +32,7 @@ CONVERSIONS = (
     ("items", "item_id", "whole number", "text"),
     ("items", "title", "none", "item and its number: the shop gives no names"),
     ("events", "item_id, position", "whole number", "text, whole number"),
+    ("events", "event_id", "row number", "policy-campaign-row with the ending shown or click"),
     ("events", "user_id", "none", "one user a row: the shop gives no user ids"),
     ("events", "click", "0 or 1", "an event of its own, at the time of its impression, where 1"),
 )
@@ -81,6 +82,7 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
         rejected += unreadable
     log = logs[0].union(*logs[1:]) if logs[1:] else logs[0]
     items, unreadable = layouts.read_csv(con, paths["item_context"], "items", ("item_id", *FEATURES))
+    items = layouts.typed(con, items, "items", "item_id", {"item_feature_0": "float64"})
     made = {"items": _items(items), "users": log.select("user_id", *QUASI_IDENTIFIERS), "events": _events(log)}
     notes = ("user ids are not in the data: each row stands for a user of its own",)
     return layouts.collected(con, made, "behaviour", CONVERSIONS, [*rejected, *unreadable], notes)
@@ -117,13 +119,13 @@ def _items(raw: Table) -> Table:
         title=ibis.literal("item ") + raw.item_id,
         attributes=ibis.literal(" | ").join(named),
         language=ibis.literal("und"),  # ISO 639-2: undetermined
-        item_feature_0=raw.item_feature_0.try_cast("float64"),
+        item_feature_0=raw.item_feature_0,
     )
 
 
 def _events(log: Table) -> Table:
     shown = log.select(
-        event_id=_.user_id,
+        event_id=_.user_id + "-shown",
         user_id=_.user_id,
         session_id=_.user_id,
         request_id=_.user_id,
@@ -136,6 +138,6 @@ def _events(log: Table) -> Table:
         click=_.click,
     )
     clicked = shown.filter(_.click == "1").mutate(
-        event_id=_.event_id + "-click", event_type=ibis.literal("click"), propensity=ibis.null("float64")
+        event_id=_.user_id + "-click", event_type=ibis.literal("click"), propensity=ibis.null("float64")
     )
     return shown.union(clicked).drop("click")

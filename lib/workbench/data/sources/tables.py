@@ -96,13 +96,15 @@ def read(
         own = {key: path for key, path in paths.items() if key.startswith(f"{table}/")}
         reads = _load(con, mapped, own)
         raw = con.table(f"raw_{table}")
+        mapped, signs = findings.settle(mapped, raw)
         tables[table] = _canonical(con, mapped, raw)
         counts = findings.count(mapped, raw, tables[table])
         conversions += findings.conversions(mapped, counts)
         findings.record_unparsed(con, mapped, raw, _key(con, mapped, raw), counts)
-        notes += [*findings.of_files(table, reads), *findings.of_values(mapped, raw, counts)]
+        notes += [*findings.of_files(table, reads), *signs, *findings.of_values(mapped, raw, counts)]
         if mapped.given["distinct"]:
             tables[table] = _distinct(con, mapped, raw)
+        notes += findings.of_table(mapped, tables[table])
         con.drop_table(f"raw_{table}")
         found += reads
     if "events" in tables and "users" not in tables:
