@@ -105,7 +105,7 @@ def origin(folder: Path) -> Path:
     """The stage folder that holds the files: `folder` itself, or the one that its status reuses."""
     status = folder / "status.json"
     reused = read_json(status).get("reused_from") if status.exists() else None
-    return Path(os.path.normpath(folder / reused)) if reused else folder
+    return Path(os.path.normpath(folder.resolve() / reused)) if reused else folder  # resolved: it may be by latest-ok
 
 
 def verified(folder: Path) -> dict[str, dict]:

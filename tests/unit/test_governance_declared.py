@@ -7,6 +7,7 @@ import pytest
 from workbench.data import engine
 from workbench.governance import cleaning, quality
 from workbench.governance.declared import RuleError, declare, load_module
+from workbench.governance.repairs import looks_around
 from workbench.governance.replay import replay
 
 B2B = [
@@ -83,6 +84,103 @@ def test_a_shop_of_fresh_food_declares_expiry_and_weights(con):
     failing, clean = run(con, tables, declare(FRESH, tables))
     assert failing == {"sold after its expiry": 1, "weight in grams": 1, "one receipt line twice": 1}
     assert clean["quantity"].to_dict() == {"0": 1.5, "2": 0.25}
+
+
+FILLED = {"name": "unit from the product's other rows", "dimension": "completeness", "table": "events"}
+
+
+def test_missing_values_are_filled_from_rows_of_the_same_key_where_enough_agree(con):
+    tables = raw(
+        con, item_id=["a"] * 5 + ["b"] * 4 + ["c"] * 3 + [None] * 3 + ["d"] * 5,
+        unit=["kg", "kg", "kg", None, "g", "l", "l", "ml", None, "m", "m", None, "t", "t", None, "x", "y", "y", "x",
+              None],
+        text=["same"] * 20,
+    )  # fmt: skip
+    told = {
+        "least 2, agree 0.75": {"column": "unit", "by": "item_id", "least": 2, "agree": 0.75},
+        "least 3": {"column": "unit", "by": ["item_id"], "agree": 0.5},
+        "tie": {"column": "unit", "by": ["item_id", "text"], "least": 1, "agree": 0.5},
+    }
+    wanted = {
+        "least 2, agree 0.75": {"3": "kg", "11": "m"}, "least 3": {"3": "kg"},
+        "tie": {"3": "kg", "8": "l", "11": "m", "19": "x"},
+    }  # fmt: skip
+    for name, fill in told.items():
+        rule = declare([FILLED | {"fill": fill}], tables)
+        failing, clean = run(con, tables, rule)
+        before = tables["events"].execute().set_index("event_id")["unit"]
+        changed = clean["unit"][before.reindex(clean.index).isna() & clean["unit"].notna()]
+        assert changed.to_dict() == wanted[name], name
+        assert list(failing.values()) == [len(changed)]
+
+
+def test_numbers_are_filled_with_the_median_of_rows_that_are_near_it(con):
+    tables = raw(
+        con, item_id=["a"] * 6 + ["b"] * 5 + ["c"] * 3,
+        value=[10.0, 10.5, 99.0, 9.9, None, 10.2, 1.0, 5.0, 9.0, 20.0, None, float("nan"), 7.0, None],
+        quantity=pd.array([3, 3, 3, 3, None, 3, 1, 1, 2, 9, None, 5, 5, None], "Int64"),
+    )  # fmt: skip
+    rules = declare([
+        FILLED | {"name": "value", "fill": {"column": "value", "by": "item_id", "agree": 0.5}},
+        FILLED | {"name": "quantity", "fill": {"column": "quantity", "by": "item_id", "agree": 1, "least": 2}},
+    ], tables)  # fmt: skip
+    failing, clean = run(con, tables, rules)
+    assert failing == {"value": 1, "quantity": 2}
+    assert clean.loc[["4", "10", "13"], "value"].fillna(-1).tolist() == [10.2, -1, -1]
+    assert clean.loc[["4", "10", "13"], "quantity"].fillna(-1).tolist() == [3, -1, 5]
+
+
+def test_values_come_from_another_table_without_a_look_around_the_log(con):
+    tables = raw(con, item_id=["a", "b", None, "a"], currency=[None, None, None, "USD"])
+    items = pd.DataFrame({"item_id": ["a", "b"], "own": ["EUR", None]})
+    tables["items"] = con.create_table("raw_items", items)
+    rules = declare(
+        [FILLED | {"fill": {"column": "currency", "by": "item_id", "from": "items.own", "least": 1}}], tables
+    )
+    assert not looks_around(rules[0], tables["events"], tables)
+    failing, clean = run(con, tables, rules)
+    assert list(failing.values()) == [1]
+    assert clean["currency"].fillna("").to_dict() == {"0": "EUR", "1": "", "2": "", "3": "USD"}
+    found, others = quality.applicable(rules, {"events": tables["events"]})
+    assert (found, others["reason"].tolist()) == ([], ["no items.own and no items.item_id"])
+
+
+def test_what_stays_missing_is_marked(con):
+    tables = raw(con, item_id=["a", "b", None], currency=[None, "EUR", None])
+    rules = declare([FILLED | {"mark": "currency", "action": "warn"}], tables)
+    failing, clean = run(con, tables, rules)
+    assert (list(failing.values()), rules[0].columns) == ([2], ("currency",))
+    assert clean["currency"].isna().sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"fill": "value"}, "`fill` must give"),
+        ({"fill": {"column": "value"}}, "`fill` needs `column`, a name, and `by`"),
+        ({"fill": {"column": "value", "by": []}}, "`fill` needs"),
+        ({"fill": {"column": "value", "by": "quantty"}}, "unknown column 'quantty', did you mean 'quantity'"),
+        ({"fill": {"column": "vale", "by": "query"}}, "unknown column 'vale', did you mean 'value'"),
+        ({"fill": {"column": "value", "by": "query", "form": "items"}}, "unknown key 'form' of `fill`, did you mean"),
+        ({"fill": {"column": "value", "by": "query", "from": "itms"}}, "unknown table 'itms'"),
+        ({"fill": {"column": "value", "by": "query", "from": "events.query"}}, "would put string into 'value'"),
+        ({"fill": {"column": "value", "by": "value"}}, "other than the one that is filled"),
+        ({"fill": {"column": "value", "by": "query", "least": 0}}, "`least` is 0"),
+        ({"fill": {"column": "value", "by": "query", "agree": 80}}, "`agree` is 80"),
+        ({"fill": {"column": "value", "by": "query"}, "action": "warn"}, "write `mark` instead"),
+        ({"fill": {"column": "value", "by": "query"}, "columns": ["value"]}, "leave out `columns`"),
+        ({"fill": {"column": "value", "by": "query"}, "mark": "value"}, "needs one of"),
+        ({"mark": "vale"}, "unknown column 'vale'"),
+        ({"mark": ["value"]}, "`mark` must be the name of a column"),
+        ({"mark": "value", "repair": {"value": "0"}}, "write `fill` instead"),
+    ],
+)
+def test_what_is_wrong_with_a_fill_is_said_before_anything_runs(con, own, message):
+    tables = raw(con, quantity=[1.0], value=[1.0], query=["q"])
+    with pytest.raises(RuleError, match=message) as raised:
+        declare([FILLED | own], tables)
+    assert "\n" not in str(raised.value)
+    assert str(raised.value).startswith("rule 'unit from")
 
 
 def test_several_rules_are_counted_in_one_query(con, monkeypatch):

@@ -117,6 +117,16 @@ def labels(con) -> pd.DataFrame:
     return found.assign(relevance=relevance[found["context"].astype(int), found["item_id"].astype(int)])
 
 
+def test_what_is_handed_on_is_the_corrected_label_that_is_measured(con, labels):
+    shown, examined = con.table("shown"), con.table("examined")
+    found = grades.relevance(con, shown, examined).order_by("query", "item_id").execute()
+    assert found["query"].tolist() == labels["context"].tolist()
+    columns = ["item_id", "impressions", "clicks", "click_rate", "expected_rate", "posterior_rate"]
+    pd.testing.assert_frame_equal(found[columns], labels[columns], rtol=1e-6)
+    nothing = grades.relevance(con, shown.mutate(context=ibis.null("string")), examined)
+    assert nothing.count().execute() == 0
+
+
 def test_inverse_propensities_take_the_bias_off(labels):
     """Of the pairs by where they stand on average: the raw rate falls short ever more, the corrected ones do not."""
     often = labels[labels["impressions"] >= 5]

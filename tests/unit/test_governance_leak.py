@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_shop
-from test_governance_recipes import LISTED, behaviour, catalogue, connect, documents, log, table
+from test_governance_recipes import LISTED, behaviour, catalogue, connect, documents, log, table, tied
 from test_governance_recipes import made as made_of
 
 from workbench.data import contract, engine
@@ -173,6 +173,30 @@ def test_the_same_cut_a_week_earlier_is_noticed():
     cut = made_of(logged(frame[week(frame) < WEEKS["text_train"]], "lists", pair_targets={"train": 10_000}))
     before = whole_pairs("lists").query(f"week < {WEEKS['text_train']}").reset_index(drop=True)
     assert not before.equals(cut)
+
+
+def test_relevance_is_the_same_whether_the_log_goes_on_after_train_or_not():
+    frame = long_log()
+    cut = frame[week(frame) <= WINDOWS["train"][1]]
+    found = [logged(part, "lists").relevance().order_by("query", "item_id").execute() for part in (frame, cut)]
+    pd.testing.assert_frame_equal(*found)
+    earlier = logged(frame[week(frame) < WINDOWS["train"][1]], "lists").relevance().count().execute()
+    assert earlier < len(found[0])  # the comparison can fail
+
+
+def test_no_query_of_test_is_in_train_by_another_id_or_wording():
+    con, frame = connect(), tied()
+    frame = pd.concat(
+        [frame, frame.assign(query=frame["query"].str.upper() + " ", query_id="more" + frame["query_id"])]
+    )
+    frame["split"] = np.where(np.arange(len(frame)) % 5 == 0, "test", "train")  # the publisher's, which cuts through
+    tables = {"items": catalogue(con), "judgments": table(con, "judgments", frame)}
+    pairs = made_of(recipes.find("judged", con, tables, LISTED))
+    said = pairs.assign(query=pairs["context"].str.strip().str.lower())
+    for column in ("query", "group_id"):
+        by_split = said.groupby("split")[column].agg(set)
+        assert not by_split["test"] & (by_split["train"] | by_split["valid"])
+        assert not by_split["train"] & by_split["valid"]
 
 
 def test_pairs_by_query_know_nothing_of_the_final_test_weeks():

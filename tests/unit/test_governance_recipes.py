@@ -89,7 +89,8 @@ def test_no_query_of_test_is_read_in_pretraining(judged):
 
 
 def test_grades_that_are_no_whole_numbers_are_refused(con):
-    judgments = pd.DataFrame({"query_id": ["q"], "query": ["a"], "item_id": ["i1"], "grade": [0.5]})
+    asked = [f"q{n}" for n in range(60)]
+    judgments = pd.DataFrame({"query_id": asked, "query": asked, "item_id": "i1", "grade": 0.5})
     tables = {"items": catalogue(con), "judgments": table(con, "judgments", judgments)}
     with pytest.raises(ValueError, match="give the judgments' grade a `scale`"):
         recipes.find("judged", con, tables, LISTED).pairs()
@@ -425,6 +426,37 @@ def test_judgments_kept_and_left_out_are_all(con):
     assert left[recipes.base.BEYOND] > 100
 
 
+def tied(count: int = 90) -> pd.DataFrame:
+    """Judgments of ids that each name two queries, and of queries that two ids share: chains of three texts."""
+    rows = [(f"q{n}", f"query {n - n % 3 + (n + step) % 3}", f"i{(n + step) % 40}", 1.0)
+            for n in range(count) if n % 3 < 2 for step in (0, 1)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["query_id", "query", "item_id", "grade"])
+
+
+def test_queries_that_share_an_id_or_a_text_are_in_one_split_and_counted_once(con):
+    frame = tied().sample(frac=1, random_state=2)
+    recipe = recipes.find("judged", con, {"items": catalogue(con), "judgments": table(con, "judgments", frame)}, LISTED)
+    left, pairs = recipe.left_out(), made(recipe)
+    assert len(pairs) + left["rows"].sum() == recipe.given() == len(frame)
+    chain = pairs["group_id"].str[1:].astype(int) // 3
+    assert pairs.groupby(chain)["split"].nunique().eq(1).all()
+    assert pairs.groupby("context")["split"].nunique().eq(1).all()
+    assert set(pairs["split"]) == {"train", "valid", "test"}
+
+
+def test_too_few_queries_for_every_split_make_no_pairs_and_say_so(con):
+    frame = pd.DataFrame({"query_id": "q", "query": "boots", "item_id": [f"i{n}" for n in range(16)], "grade": 1.0})
+    recipe = recipes.find("judged", con, {"items": catalogue(con), "judgments": table(con, "judgments", frame)}, LISTED)
+    assert steps(recipe) == {"corpus"}
+    assert recipe.pairs() is None
+    assert recipe.omitted["pairs"].startswith("of 1 judged queries with known products none is left for ")
+    assert recipe.left_out()["rows"].tolist() == [16]
+    lost = frame.assign(item_id="gone")
+    recipe = recipes.find("judged", con, {"items": catalogue(con), "judgments": table(con, "judgments", lost)}, LISTED)
+    with pytest.raises(ValueError, match="no pairs for"):  # a table of other products is no small one
+        recipe.pairs()
+
+
 def groups(pairs: pd.DataFrame) -> int:
     return pairs["group_id"].nunique()
 
@@ -519,6 +551,7 @@ def test_a_week_of_impressions_without_words_still_tells_positions_and_sums():
     items = catalogue(con, 8).mutate(language=ibis.literal("und"))
     recipe = recipes.find("behaviour", con, {"items": items, "events": table(con, "events", bandit())}, LISTED)
     assert steps(recipe) == {"exposure", "positions", "aggregates"}
+    assert recipe.omitted["relevance"] == "no list was shown for a query"
     assert recipe.pairs() is None
     assert recipe.corpus() is None
     assert recipe.timetable is None
@@ -650,6 +683,40 @@ def test_a_list_without_positions_among_others_weighs_1_and_is_counted():
     assert "1,500 of them (75.0%) have a usable position. Without one they are taken as examined" in shown.findings[1]
     assert shown.facts["positions"] == 0.75
     assert "Without one" not in behaviour(log()).exposure().findings[1]
+
+
+def test_a_log_that_cannot_tell_how_positions_are_examined_says_so_and_weighs_1():
+    frame = log()
+    taken = frame[frame["event_type"] != "impression"]
+    first = taken.merge(frame.loc[(frame["event_type"] == "impression") & (frame["position"] == 1),
+                                  ["request_id", "item_id"]])["event_id"]  # fmt: skip
+    recipe = behaviour(frame[~frame["event_id"].isin(first)])
+    assert "position 1 was never clicked" in recipe.why("positions")
+    assert (recipe.positions(), recipe.relevance()) == (None, None)
+    assert steps(recipe) == set(recipes.base.STEPS) - {"positions", "relevance"}
+    assert made(recipe)["weight"].eq(1).all()
+
+
+def test_relevance_is_told_by_the_lists_of_train(shown):
+    found, pairs = shown.relevance().execute(), made(shown)
+    assert list(found.columns) == [
+        "query", "item_id", "impressions", "clicks", "click_rate", "expected_rate", "posterior_rate",
+    ]  # fmt: skip
+    frame = log()
+    mine = frame[frame["request_id"].isin(pairs.loc[pairs["split"] == "train", "group_id"])]
+    told = mine[mine["event_type"] == "impression"].groupby(["query", "item_id"]).size()
+    known = found.set_index(["query", "item_id"])
+    assert known.loc[told.index, "impressions"].ge(told).all()  # what is bought later makes no pair, and was shown
+    train = frame[(frame["event_type"] == "impression") & frame["query"].notna() & (week_of(frame) <= 7)]
+    assert found["impressions"].sum() == len(train)
+    assert np.allclose(found["click_rate"], found["clicks"] / found["impressions"])
+    low = found[found["clicks"] == 0]
+    assert low["posterior_rate"].gt(0).all()
+    assert (found.loc[found["clicks"] > 0, "expected_rate"] >= found.loc[found["clicks"] > 0, "click_rate"]).all()
+
+
+def week_of(frame: pd.DataFrame) -> pd.Series:
+    return (frame["timestamp"] - pd.Timestamp("2024-01-01", tz="UTC")).dt.days // 7 + 1
 
 
 # classes and the user's own products

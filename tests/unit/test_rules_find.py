@@ -51,6 +51,21 @@ def test_own_rules_join_those_of_the_set(con, tables, tmp_path: Path):
     assert done.quarantine.execute()["reasons"].tolist() == ["asked too briefly"]
 
 
+@pytest.mark.parametrize("name", ["product title: HTML in it", "Product Title: html in it", "Mine"])
+@pytest.mark.parametrize("way", ["data", "module"])
+def test_a_name_that_another_rule_has_is_refused_wherever_it_comes_from(tmp_path: Path, name, way):
+    module = tmp_path / "more.py"
+    module.write_text(
+        "from workbench.governance.quality import Rule\n"
+        f"RULES = [Rule({name!r}, 'accuracy', 'texts', lambda t, _: t.label == 'card')]\n"
+    )
+    other = OWN | {"name": "mine"}
+    again = [OWN | {"name": name}] if way == "data" else [str(module)]
+    with pytest.raises(ValueError, match=f"two rules have the name '{name}'.*: rename one"):
+        rules.find("shop", [other, *again])
+    rules.find("shop", [other])
+
+
 def test_an_unknown_set_names_the_nearest():
     with pytest.raises(ValueError, match="unknown rule set 'grocer', did you mean 'grocery'"):
         rules.find("grocer")

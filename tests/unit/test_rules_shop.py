@@ -228,6 +228,63 @@ def test_what_cleaning_takes_away_lacked_before():
     assert quality.measure(shop.seen(con, tables, "again"), [rule])["failing"].tolist() == [3]
 
 
+FILLING = {
+    *(f"{column} missing where the product's other rows have it" for column in ("description", "category", "brand")),
+    "price missing where the product's other rows have it",
+    "value missing where others pay one price for the product", "currency missing where the product's is known",
+}  # fmt: skip
+
+
+def test_values_missing_of_purchases_and_products_get_the_right_ones(shop_frames):
+    """Some values and currencies are lost, and some products stand there twice, once without price and brand."""
+    frames, schemas = shop_frames
+    con = engine.connect("500MB", threads=1)
+    events, items = frames["events"].copy(), frames["items"]
+    sold = events.index[events["event_type"].isin(["cart", "purchase"])]
+    lost = {"value": sold[::40], "currency": sold[7::40]}
+    for column, rows in lost.items():
+        events.loc[rows, column] = None
+    again = items.iloc[::100].copy()
+    again[["price", "brand"]] = None
+    both = pd.concat([items, again], ignore_index=True)
+    tables = {name: con.create_table(name, arrow(frame, schemas[name]))
+              for name, frame in (("items", both), ("events", events))}  # fmt: skip
+    done = cleaned(con, tables)
+    repaired = done.repairs.filter(done.repairs.rule.isin(sorted(FILLING))).execute()
+    mine = repaired[repaired["table"] == "events"].set_index(["column", "key"])["after"]
+    truth = frames["events"].set_index("event_id")
+    assert set(mine["currency"].index) == set(events.loc[lost["currency"], "event_id"])
+    assert (mine["currency"] == truth.loc[mine["currency"].index, "currency"]).all()
+    values = mine["value"].astype(float)
+    assert len(values) > 3
+    assert values.to_dict() == truth.loc[values.index, "value"].to_dict()
+    of_items = repaired[repaired["table"] == "items"]
+    assert of_items["column"].value_counts().to_dict() == dict.fromkeys(("price", "brand"), len(again))
+    price = of_items[of_items["column"] == "price"].set_index("key")["after"].astype(float)
+    assert price.to_dict() == items.set_index("item_id").loc[price.index, "price"].to_dict()
+
+
+def test_nothing_is_filled_where_nothing_is_missing(shop_frames):
+    frames, schemas = shop_frames
+    con = engine.connect("500MB", threads=1)
+    tables = {name: con.create_table(name, arrow(frame, schemas[name])) for name, frame in frames.items()}
+    rules = [rule for rule in shop.RULES if rule.name in FILLING]
+    assert {rule.name for rule in rules} == FILLING
+    assert quality.measure(shop.seen(con, tables), rules)["failing"].tolist() == [0] * len(FILLING)
+
+
+def test_a_value_is_not_filled_where_buyers_pay_different_prices_or_are_few():
+    con = engine.connect("500MB", threads=1)
+    paid = {"even": [10.0] * 9, "sale": [10.0] * 4 + [9.0] + [8.0] * 3 + [7.0], "few": [10.0] * 2}
+    rows = [{"event_type": "purchase", "item_id": item, "quantity": 2.0, "value": 2 * price, "list_price": 10.0}
+            for item, each in paid.items() for price in each]  # fmt: skip
+    rows += [row | {"quantity": 3.0, "value": None} for row in rows]
+    seen, _wrong = prices.seen(con, con.create_table("events", arrow_of(pd.DataFrame(rows))), "test")
+    due = seen.filter(seen.value.isnull()).execute().set_index("item_id")["value_due"]
+    assert due["even"].eq(30.0).all()
+    assert due[["sale", "few"]].isna().all()
+
+
 def test_a_repair_names_one_of_a_products_judgments():
     con = engine.connect("500MB", threads=1)
     rows = [("q1", " boots "), ("q2", "boots"), ("q3", "boots"), ("q3", "boots"), ("q4", " red  boots"), ("q5", None)]

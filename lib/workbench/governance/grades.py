@@ -27,6 +27,7 @@ from ibis import _
 from ibis.expr.types import NumericValue, Table
 from scipy import stats
 
+from workbench.data import engine
 from workbench.governance.positions import KEY, TAKEN, impressions
 from workbench.metrics.intervals import interval
 
@@ -189,6 +190,34 @@ def smooth(labels: pd.DataFrame, exposure: str = "expected", name: str = "poster
     spread = ((clicks - mean * exposed) ** 2 - mean * exposed + squared).sum()
     shape = np.clip((mean * exposed) @ (mean * exposed) / max(spread, 1e-12), 0.01, 1e6)
     return labels.assign(**{name: (clicks + shape) / (exposed + shape / mean)})
+
+
+def relevance(con: ibis.BaseBackend, impressions: Table, positions: Table, floor: float = FLOOR) -> Table:
+    """How well each item serves each query, raw and corrected; the label to use is `posterior_rate`.
+
+    The prior is fitted on numbers alone: names of millions of pairs would not fit in memory.
+
+    Args:
+        con: the engine, which keeps the result.
+        impressions: as `corrected` takes them, the context being the query.
+        positions: as `corrected` takes them.
+        floor: least examination.
+
+    Returns:
+        query (in small letters), item_id, impressions, clicks, click_rate (raw), expected_rate and posterior_rate (see
+        `corrected` and `smooth`).
+
+    """
+    rates = corrected(impressions, positions, floor)
+    row = ibis.row_number().over(order_by=[rates.context, rates.item_id])
+    numbered = rates.mutate(row=row, item=ibis.dense_rank().over(order_by=rates.item_id))
+    numbered = engine.keep(con, "relevance_rates", numbered)
+    numbers = numbered.select("row", "clicks", "expected", "squared", "placed", "share", item_id="item")
+    smoothed = smooth(numbers.order_by("row").execute())[["row", "posterior_rate"]]
+    known = ibis.memtable(smoothed, schema={"row": "int64", "posterior_rate": "float64"})
+    columns = ("item_id", "impressions", "clicks", "click_rate", "expected_rate", "posterior_rate")
+    found = numbered.join(known, "row").select(*columns, query="context").relocate("query")
+    return engine.keep(con, "relevance", found)
 
 
 def _poisson(clicks: np.ndarray, exposed: np.ndarray, features: np.ndarray, steps: int = 200) -> np.ndarray:

@@ -16,7 +16,7 @@ from workbench.data.timetable import Timetable
 from workbench.governance import splits
 from workbench.governance.recipes.documents import catalogue_documents, drawn
 
-STEPS = ("exposure", "positions", "pairs", "corpus", "aggregates", "timetable")
+STEPS = ("exposure", "positions", "relevance", "pairs", "corpus", "aggregates", "timetable")
 SPLIT_BY = ("time", "user", "query")
 NEGATIVES = 20
 UNKNOWN = "und"  # ISO 639-2: an undetermined language
@@ -120,6 +120,13 @@ class Recipe(ABC):
 
     def positions(self) -> pd.DataFrame | None:
         """Examination by position, as estimated; None where that does not apply."""
+        return None
+
+    def relevance(self) -> Table | None:
+        """How well each product serves each query, by clicks corrected for position; None where that does not apply.
+
+        See `grades.relevance` for its columns.
+        """
         return None
 
     def pairs(self) -> Table | None:

@@ -21,6 +21,7 @@ WEEK = 7  # days
 RATED = ("rating", "review")  # where nothing else was logged, who writes about a product has taken it
 WORDLESS = ("und", "zxx")  # ISO 639-2: undetermined, and no linguistic content
 NO_RANKS = "the log does not say what was shown at which position"
+NOT_ASKED = "no list was shown for a query"
 NOTHING_SHOWN = "the log has no shown lists, only what was taken"
 NO_PRODUCTS = "the source has no table of products, so that nothing shown or taken has a title"
 NO_CONTEXT = "no list was shown for a query, and no user took anything in a week before: a pair would have no context"
@@ -58,19 +59,16 @@ class BehaviourRecipe(Pairing):
     @cached_property
     def omitted(self) -> dict[str, str]:  # type: ignore[override]
         """Steps for which the log, or the catalogue, lacks something."""
-        counts = self.events.aggregate(
-            words=_.query.count() + _.text.count(),
-            ranks=((_.event_type == "impression") & _.request_id.notnull() & (_.position >= 1)).sum(),
-        ).execute().iloc[0].fillna(0)  # fmt: skip
+        words = self.events.aggregate(words=_.query.count() + _.text.count()).execute()["words"].iloc[0]
         named = self.items.filter(~_.language.isin(WORDLESS)).count().execute()
-        context = "" if self._has_contexts() else NO_CONTEXT
         short = f"the log spans {self._weeks} weeks, cuts in time need {SHORTEST}"
-        pairs = context if "items" in self.tables else NO_PRODUCTS
-        unread = NO_WORDS if not counts["words"] else short if pairs and self._undated else ""
+        unread = NO_WORDS if not words else short if self._unpaired and self._undated else ""
+        unranked = self._examination[1]
         missing = {
             "exposure": "" if self._listed else NOTHING_SHOWN,
-            "positions": "" if counts["ranks"] else NO_RANKS,
-            "pairs": pairs,
+            "positions": unranked,
+            "relevance": unranked or ("" if self._asked else NOT_ASKED),
+            "pairs": self._unpaired,
             "corpus": "" if named else unread,
             "timetable": "" if self.timetable else short,
         }
@@ -114,7 +112,15 @@ class BehaviourRecipe(Pairing):
 
     def positions(self) -> pd.DataFrame | None:
         """Examination by position relative to the first, as the lists of train tell it."""
-        return self._examined
+        return self._examination[0]
+
+    def relevance(self) -> Table | None:
+        """How well each product serves each query, as the lists of train tell it, see `grades.relevance`."""
+        examined = self.positions()
+        if examined is None or "relevance" in self.omitted:
+            return None
+        known = ibis.memtable(examined[["position", "examination"]])
+        return graded.relevance(self.con, ranks.impressions(self._learned), known)
 
     def given(self) -> int:
         """All impressions, or where no lists were shown, all that was taken."""
@@ -164,11 +170,27 @@ class BehaviourRecipe(Pairing):
         return Lists(self.con, self.events, self.items, self._taken, self._listed, self.wishes, windows, last)
 
     @cached_property
-    def _examined(self) -> pd.DataFrame | None:
-        if "positions" in self.omitted:
-            return None
-        alone = "pairs" in self.omitted and self._undated  # nothing to learn from, so nothing to hold out
-        return ranks.estimate(ranks.impressions(self.events if alone else self._lists.train_events()))
+    def _unpaired(self) -> str:
+        """Why there can be no pairs; empty where there can."""
+        if "items" not in self.tables:
+            return NO_PRODUCTS
+        return "" if self._has_contexts() else NO_CONTEXT
+
+    @property
+    def _learned(self) -> Table:
+        """The events of train; all of them where there is nothing to learn from, so nothing to hold out."""
+        return self.events if self._unpaired and self._undated else self._lists.train_events()
+
+    @cached_property
+    def _examination(self) -> tuple[pd.DataFrame | None, str]:
+        """Examination by position; or None, and why the log cannot tell it."""
+        placed = (_.event_type == "impression") & _.request_id.notnull() & (_.position >= 1)
+        if not self.events.filter(placed).count().execute():
+            return None, NO_RANKS
+        try:
+            return ranks.estimate(ranks.impressions(self._learned)), ""
+        except ranks.PositionError as error:
+            return None, str(error)
 
     def _pairs(self) -> Table:
         """Each product of a list with its grade: 3 bought, 2 put into the cart, 1 clicked, 0 none of these.
@@ -177,7 +199,7 @@ class BehaviourRecipe(Pairing):
         for position, see `grades.weigh`. A product that the user buys later in the weeks of the list's split is no
         negative; what comes after them is not looked at.
         """
-        rows = self._lists.pairs(self._examined)
+        rows = self._lists.pairs(self._examination[0])
         titled = self.items.select(candidate_id=_.item_id, candidate=_.title)
         named = rows.join(self._lists.moments.filter(_.context.notnull()), "group_id").join(titled, "candidate_id")
         return as_pairs(named.mutate(pair_id=named.group_id + "-" + named.candidate_id), week=named.week)

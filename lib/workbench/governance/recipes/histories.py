@@ -24,7 +24,7 @@ class HistoriesRecipe(Pairing):
 
     group = "history"
     unit = "histories"
-    omitted = dict.fromkeys(("exposure", "positions", "aggregates", "timetable"), NO_EVENTS)
+    omitted = dict.fromkeys(("exposure", "positions", "relevance", "aggregates", "timetable"), NO_EVENTS)
     drawing = "histories"
 
     def given(self) -> int:

@@ -18,7 +18,7 @@ class PromotionsRecipe(Recipe):
 
     group = "household and week"
     unit = "exposed products, the purchases and the sample"
-    omitted = MappingProxyType({"positions": "a leaflet or a shelf has no ranks"})
+    omitted = MappingProxyType(dict.fromkeys(("positions", "relevance"), "a leaflet or a shelf has no ranks"))
     drawing = "promotions"
 
     @cached_property

@@ -20,7 +20,7 @@ class TextsRecipe(Pairing):
 
     group = "text"
     unit = "texts"
-    omitted = dict.fromkeys(("exposure", "positions", "aggregates", "timetable"), NO_BEHAVIOUR)
+    omitted = dict.fromkeys(("exposure", "positions", "relevance", "aggregates", "timetable"), NO_BEHAVIOUR)
     drawing = "texts"
 
     @cached_property

@@ -41,7 +41,7 @@ def find(name: str, own: Iterable[str | Mapping[str, Any]] = (), tables: Tables 
         tables: the shop's tables, if known: then the columns that own rules name must be in them.
 
     Raises:
-        ValueError: the set is unknown, or a rule is not right.
+        ValueError: the set is unknown, a rule is not right, or two rules have one name.
 
     """
     if name not in SETS:
@@ -50,4 +50,5 @@ def find(name: str, own: Iterable[str | Mapping[str, Any]] = (), tables: Tables 
     rows = [dict(each) for each in given if not isinstance(each, str)]
     modules = [rule for each in given if isinstance(each, str) for rule in declared.load_module(each)]
     rules = (*found.RULES, *declared.declare(rows, tables), *modules)
+    declared.check_names(rules)
     return RuleSet(rules, found.CLEANING_ORDER, found.MIN_QUALITY, found.seen)

@@ -117,7 +117,7 @@ RULES: tuple[Rule, ...] = (
           needs=("items", "items.available_from"), severity="medium"),
     _rule("act before its list was shown", "timeliness",
           lambda t, _: ~_is(t, "impression") & (t.timestamp < t.unshown_shown_at), "timestamp request_id",
-            severity="medium"),
+          severity="medium"),
     _rule("cart before the click, or purchase before the cart or click", "timeliness",
           lambda t, _: guarded(t, "sequence_odd", (_is(t, "cart") & _just_before(t, t.sequence_click_at)) | (
               _is(t, "purchase") & (_just_before(t, t.sequence_cart_at) | _just_before(t, t.sequence_click_at)))),
@@ -164,14 +164,14 @@ RULES: tuple[Rule, ...] = (
           lambda t, _: _is(t, "impression") & t.place_odd.fill_null(False), "request_id position", severity="medium"),
     _rule("act on a product that its list did not show", "consistency",
           lambda t, _: ~_is(t, "impression") & t.unshown_not_shown.fill_null(False), "request_id item_id",
-            severity="medium"),
+          severity="medium"),
     _rule("act of a request that showed no list", "consistency",
           lambda t, _: ~_is(t, "impression") & t.unshown_listless.fill_null(False), "request_id", severity="medium"),
     _rule("act at another position than its list shows", "consistency",
           lambda t, _: ~_is(t, "impression") & t.unshown_elsewhere.fill_null(False) & t.position.notnull(), "position"),
-    _rule("position below 1 or beyond any list", "accuracy", lambda t, _: (t.position < 1)
-          | (t.position > ibis.least(t.position_end, LIST_END)),
-          "position", severity="medium"),
+    _rule("position below 1 or beyond any list", "accuracy",
+          lambda t, _: (t.position < 1) | (t.position > ibis.least(t.position_end, LIST_END)), "position",
+          severity="medium"),
     _rule("propensity is no probability above 0", "accuracy",
           lambda t, _: _improper(t), "propensity", severity="high",
           action="repair", repair=lambda t, _: {"propensity": ibis.null("float64")}),
@@ -182,12 +182,12 @@ RULES: tuple[Rule, ...] = (
           severity="high", action="quarantine"),
     _rule("quantity is no whole number where prices are by the piece", "consistency",
           lambda t, _: (t.quantity % 1 != 0) & (t.usual_quantity % 1 == 0) & (t.quantity > 0), "quantity",
-            severity="low"),
+          severity="low"),
     _rule("quantity far above what is usual", "accuracy", lambda t, _: t.quantity > QUANTITY * t.usual_quantity,
           "quantity", severity="medium"),
-    _rule("value is negative or no number", "accuracy", lambda t, _: (t.value < 0) | t.value.isnan()
-          | t.value.isinf(), "value",
-          severity="high", action="quarantine"),
+    _rule("value is negative or no number", "accuracy",
+          lambda t, _: (t.value < 0) | t.value.isnan() | t.value.isinf(), "value", severity="high",
+          action="quarantine"),
     _rule("purchase for nothing", "usability", lambda t, _: _is(t, *MONEY) & (t.value == 0), "value", severity="low"),
     _rule("paid in cents", "consistency", lambda t, _: _is(t, *MONEY) & ((t.unit_off - CENTS).abs() < SHIFT),
           "value quantity",
@@ -200,29 +200,36 @@ RULES: tuple[Rule, ...] = (
     _rule("currency written untidily", "consistency",
           lambda t, _: ~t.currency.re_search(CODES) & t.currency.strip().upper().re_search(CODES), "currency",
           action="repair", repair=lambda t, _: {"currency": t.currency.strip().upper()}, severity="low"),
-    _rule("another currency than the shop's", "consistency", lambda t, _: (t.currency != t.own_currency)
-          | t.currency_rare,
-          "currency", severity="medium"),
-    *(_missing(c) for c in ("session_id", "request_id", "order_id", "position", "propensity", "quantity", "value",
-      "currency")),
-    *(_needless(c) for c in ("order_id", "position", "quantity", "value", "currency", "text", "propensity",
-      "request_id", "query")),
+    _rule("another currency than the shop's", "consistency",
+          lambda t, _: (t.currency != t.own_currency) | t.currency_rare, "currency", severity="medium"),
+    # missing, and known from the product
+    _rule("value missing where others pay one price for the product", "completeness",
+          lambda t, _: t.value_usual & t.value.isnull() & t.value_due.notnull(), "value quantity", action="repair",
+          repair=lambda t, _: {"value": t.value_due}),
+    _rule("currency missing where the product's is known", "completeness",
+          lambda t, _: t.currency_usual & t.currency.isnull() & t.item_currency.notnull()
+          & (t.own_currency.isnull() | (t.item_currency == t.own_currency)), "currency", action="repair",
+          repair=lambda t, _: {"currency": t.item_currency}, needs=("items", "items.currency", "events.currency")),
+    *(_missing(column) for column in (
+        "session_id", "request_id", "order_id", "position", "propensity", "quantity", "value", "currency")),
+    *(_needless(column) for column in (
+        "order_id", "position", "quantity", "value", "currency", "text", "propensity", "request_id", "query")),
     _rule("purchase without order", "completeness", lambda t, _: _is(t, "purchase") & _lacks(t, "order_id"), "order_id",
           severity="medium"),
     # opinions
     _rule("rating off the scale", "accuracy",
-          lambda t, _: _is(t, "rating", "review") & ((t.value > t.rating_top) | (t.value < t.rating_bottom)
-                                                     | (t.rating_whole & (t.value % 1 != 0))), "value",
-                                                         severity="medium"),
+          lambda t, _: _is(t, "rating", "review") & (
+              (t.value > t.rating_top) | (t.value < t.rating_bottom) | (t.rating_whole & (t.value % 1 != 0))),
+          "value", severity="medium"),
     _rule("review with neither words nor rating", "completeness",
-          lambda t, _: _is(t, "review", "comment") & ((t.text.isnull() | (t.text.strip() == ""))
-                                                      & (t.value.isnull() | t.text_usual)), "text", severity="medium"),
+          lambda t, _: _is(t, "review", "comment") & (
+              (t.text.isnull() | (t.text.strip() == "")) & (t.value.isnull() | t.text_usual)),
+          "text", severity="medium"),
     _rule("rating without a value", "completeness", lambda t, _: _is(t, "rating") & t.value.isnull(), "value"),
     _rule("same words from several users", "usability", lambda t, _: t.words_odd.fill_null(False), "text",
           severity="medium"),
-    _rule("advertising in a review", "usability", lambda t, _: t.text.re_search(ADDRESS)
-          | t.text.re_search(CONTACT), "text",
-          severity="medium"),
+    _rule("advertising in a review", "usability",
+          lambda t, _: t.text.re_search(ADDRESS) | t.text.re_search(CONTACT), "text", severity="medium"),
     _rule("review says nothing or says it without end", "usability",
           lambda t, _: (t.text.strip().length() == 1) | (t.text.length() > 5000) | ~t.text.re_search(r"\p{L}|\p{N}"),
           "text", severity="low"),
@@ -237,7 +244,7 @@ RULES: tuple[Rule, ...] = (
           lambda t, _: t.query_odd.fill_null(False).ifelse(
               t.query.re_search(ADDRESS) | t.query.re_search(CODE) | t.query.re_search(CONTACT)
               | (t.query.length() > LONG_QUERY) | (t.query.re_search(HAN) & (t.query.length() > LONG_QUERY / 3)),
-                  False),
+              False),
           "query", severity="low"),
     # machines and games
     _robot("pauses too short for a person", "fast"),

@@ -2,6 +2,7 @@
 
 import ibis
 import pandas as pd
+from ibis import _
 from ibis.expr.types import BooleanValue, Table, Value
 
 from workbench.data import contract, engine
@@ -19,6 +20,7 @@ PLACEHOLDER_PRICE = (0.01, 9999.0, 9999.99, 99999.0, 99999.99, 999999.0, 999999.
 CUSTOM = 0.2  # a column that is null in at most this share of the rows is one that the shop fills
 SPELLED = ("brand", "category", "language")
 WORDED = ("description", "brand", "category")
+TOLD = (*WORDED, "price")
 
 
 def seen(con: ibis.BaseBackend, tables: Tables, name: str, log_ends: Value) -> dict[str, Table]:
@@ -51,7 +53,7 @@ def seen(con: ibis.BaseBackend, tables: Tables, name: str, log_ends: Value) -> d
     twice = copies.select(copy_id=copies.key).distinct()
     items = items.left_join(twice, items.item_id == twice.copy_id)
     known["attributes_json"] = ibis.literal(bool(pd.notna(json) and json > 1 - CUSTOM))
-    items = items.mutate(foreign=_foreign(con, items))
+    items = _told(con, items.mutate(foreign=_foreign(con, items)), name)
     named = lent.select(lent_id=lent.item_id, lent_title=lent.title)
     items = items.left_join(named, [items.item_id == named.lent_id, items.title == named.lent_title])
     items = items.mutate(lent=items.lent_id.notnull()).drop("lent_id", "lent_title")
@@ -72,6 +74,22 @@ def _named(items: Table, tables: Tables, name: str, flag: str) -> Table:
     listed = tables[name].select(listed_id=tables[name].item_id)
     joined = items.left_join(listed, items.item_id == listed.listed_id)
     return joined.mutate(**{flag: joined.listed_id.notnull()}).drop("listed_id")
+
+
+def _told(con: ibis.BaseBackend, items: Table, name: str) -> Table:
+    """The products with what all rows of one id and title say where they say anything: `<column>_told`, else null.
+
+    Null as well where a product has one row only.
+    """
+    given = items.mutate(price=items.price.isnan().ifelse(None, items.price))
+    lowest = {f"{column}_told": given[column].min() for column in TOLD}
+    highest = {f"{column}_high": given[column].max() for column in TOLD}
+    rows = given.group_by("item_id", "title").agg(n=_.count(), **lowest, **highest).filter(_.n > 1)
+    alike = {f"{column}_told": (rows[f"{column}_told"] == rows[f"{column}_high"]).ifelse(rows[f"{column}_told"], None)
+             for column in TOLD}  # fmt: skip
+    known = engine.keep(con, f"{name}_items_told", rows.select(told_id=rows.item_id, told_title=rows.title, **alike))
+    joined = items.left_join(known, [items.item_id == known.told_id, items.title == known.told_title])
+    return joined.drop("told_id", "told_title")
 
 
 def _filled(con: ibis.BaseBackend, items: Table) -> pd.Series:
@@ -100,6 +118,13 @@ def _missing(column: str) -> Rule:
         return t[f"{column}_usual"] & lacking
 
     return Rule(f"product without {column}", "completeness", "items", failing, columns=(column,),
+                needs=(f"items.{column}",))  # fmt: skip
+
+
+def _filled_in(column: str) -> Rule:
+    return Rule(f"{column} missing where the product's other rows have it", "completeness", "items",
+                lambda t, _: t[column].isnull() & t[f"{column}_told"].notnull(), action="repair",
+                repair=lambda t, _: {column: t[f"{column}_told"]}, columns=(column,),
                 needs=(f"items.{column}",))  # fmt: skip
 
 
@@ -221,6 +246,7 @@ RULES: tuple[Rule, ...] = (
          columns=("available_from",), needs=("items.available_from",)),
     Rule("product sold before it was available", "timeliness", "items", lambda t, _: t.sold_early, severity="medium",
          columns=("available_from",), needs=("events", "items.available_from")),
+    *(_filled_in(column) for column in TOLD),
     *(_missing(column) for column in ("description", "category", "brand", "price", "attributes", "available_from",
       "in_stock")),
     Rule("product without language", "completeness", "items", lambda t, _: t.language.isnull(), severity="medium",

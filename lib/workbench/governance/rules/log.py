@@ -29,17 +29,8 @@ MOST_CHANCES = 1000  # distinct propensities of a policy that draws from few
 ENOUGH = 30  # events of a type below which it has no customs
 FORMED = ("event_id", "user_id", "item_id", "session_id", "request_id", "order_id")
 NULLABLE = (
-    "session_id",
-    "request_id",
-    "order_id",
-    "query",
-    "position",
-    "propensity",
-    "quantity",
-    "value",
-    "currency",
-    "text",
-)
+    "session_id", "request_id", "order_id", "query", "position", "propensity", "quantity", "value", "currency", "text",
+)  # fmt: skip
 
 
 def seen(
@@ -162,17 +153,11 @@ def _customs(con: ibis.BaseBackend, events: Table, joined: Table) -> dict[str, V
     given = {f"with_{column}": events[column].count() for column in FORMED}
     shares = con.to_pandas(events.group_by(kind=kinds).agg(n=_.count(), **filled, **formed, **given))
     shares = shares.set_index("kind")
-    usual = {
-        column: [
-            kind for kind in shares.index if shares.loc[kind, "n"] >= ENOUGH and shares.loc[kind, column] <= CUSTOM
-        ]
-        for column in NULLABLE
-    }
+    full = (shares["n"] >= ENOUGH) & shares.index.notna()
+    usual = {column: list(shares.index[full & (shares[column] <= CUSTOM)]) for column in NULLABLE}
     kind = joined.event_type.strip().lower()
     found = {f"{column}_usual": among(kind, chosen) for column, chosen in usual.items()}
-    empty = {column: [kind for kind in shares.index if shares.loc[kind, "n"] >= ENOUGH and shares.loc[kind,
-        column] >= 1 - CUSTOM]
-             for column in NULLABLE}  # fmt: skip
+    empty = {column: list(shares.index[full & (shares[column] >= 1 - CUSTOM)]) for column in NULLABLE}
     found |= {f"{column}_unusual": among(kind, chosen) for column, chosen in empty.items()}
     for column, pattern in patterns.items():
         share = float(shares[f"form_{column}"].sum() / max(shares[f"with_{column}"].sum(), 1)) if pattern else 0.0
@@ -229,13 +214,18 @@ def _respelt(con: ibis.BaseBackend, joined: Table, events: Table, known: Table |
 
 
 def _things(con: ibis.BaseBackend, events: Table, tables: Tables, early: Table, name: str) -> tuple[Table, Table]:
-    """Events with their product's begin and price (see `prices.seen`), and the products whose price is wrong."""
+    """Events with their product's begin, currency and price (see `prices.seen`), and products whose price is wrong."""
     if "items" not in tables:
-        events = events.mutate(list_price=ibis.null("float64"), item_from=ibis.null(contract.UTC))
-        return prices.seen(con, events, name)
+        unknown = {"list_price": "float64", "item_from": contract.UTC, "item_currency": "string"}
+        return prices.seen(con, events.mutate(**{column: ibis.null(kind) for column, kind in unknown.items()}), name)
     items = contract.conform(tables["items"], "items").filter(_.item_id.notnull())
-    once = items.group_by("item_id").agg(list_price=_.price.min(), item_from=_.available_from.min())
+    own = items.currency.cast("string") if "currency" in items.columns else ibis.null("string")
+    once = items.mutate(own=own).group_by("item_id").agg(
+        list_price=_.price.min(), item_from=_.available_from.min(), low=_.own.min(), high=_.own.max()
+    )  # fmt: skip
     misdated = early.select(misdated=early.item_id)
     once = once.left_join(misdated, once.item_id == misdated.misdated)
-    once = once.select("item_id", "list_price", item_from=once.misdated.isnull().ifelse(once.item_from, None))
+    currency = (once.low == once.high).ifelse(once.low, None)
+    since = once.misdated.isnull().ifelse(once.item_from, None)
+    once = once.select("item_id", "list_price", item_from=since, item_currency=currency)
     return prices.seen(con, events.left_join(once, "item_id").drop("item_id_right"), name)

@@ -12,6 +12,7 @@ TOLERANCE = 0.15  # of the log of paid over listed price, where all pay the list
 FAR = 6.0  # robust standard deviations of that logarithm
 ENOUGH = 30  # carts below which it is not said what their value is
 SOLD = 3  # times a product is sold before what was paid says what it costs
+EVEN = 0.005  # of the logarithm of a price: below it, buyers pay alike
 
 
 def seen(con: ibis.BaseBackend, events: Table, name: str) -> tuple[Table, Table]:
@@ -26,8 +27,9 @@ def seen(con: ibis.BaseBackend, events: Table, name: str) -> tuple[Table, Table]
         name: a word of its own for each call.
 
     Returns:
-        The events with unit_off (log of paid over expected price of a piece), unit_spread (its usual spread) and
-        usual_quantity; and a table with the item_id of each product whose listed price is wrong.
+        The events with unit_off (log of paid over expected price of a piece), unit_spread (its usual spread),
+        usual_quantity and value_due (the value by what nearly all others pay for the product, null if unknown or if no
+        value is missing); and a table with the item_id of each product whose listed price is wrong.
 
     """
     sold = (events.value > 0) & (events.quantity > 0)
@@ -39,11 +41,18 @@ def seen(con: ibis.BaseBackend, events: Table, name: str) -> tuple[Table, Table]
     price: FloatingValue = off
     spread: FloatingValue = off
     each = {kind: (events.event_type == kind, *found) for kind, found in relations.items()}
+    level: FloatingValue = off
+    pieces: FloatingValue = off
     if each:
         price = ibis.cases(*[(is_kind, _one(events, how)) for is_kind, how, _m, _s in each.values()], else_=off)
         price -= ibis.cases(*[(is_kind, middle) for is_kind, _h, middle, _s in each.values()], else_=0.0)
         spread = ibis.cases(*[(is_kind, wide) for is_kind, _h, _m, wide in each.values()], else_=0.0)
-    events = events.mutate(unit_price=price, unit_spread=spread)  # logarithm, put on the list's level
+        level = ibis.cases(*[(is_kind, middle) for is_kind, _h, middle, _s in each.values()], else_=off)
+        bought = {"unit": _positive(events.quantity), "whole": ibis.literal(1.0)}
+        pieces = ibis.cases(*[(is_kind, bought[how]) for is_kind, how, _m, _s in each.values()], else_=off)
+    events = events.mutate(  # the price as a logarithm, put on the list's level
+        unit_price=price, unit_spread=spread, unit_level=level, unit_pieces=pieces
+    )
     usual = events.filter(_.unit_price.notnull()).group_by("item_id").agg(
         paid=_.unit_price.median(), low=_.unit_price.quantile(0.25), high=_.unit_price.quantile(0.75),
         sold=_.count(), listed=_.list_price.max(),
@@ -54,15 +63,37 @@ def seen(con: ibis.BaseBackend, events: Table, name: str) -> tuple[Table, Table]
     apart = (usual.paid - _log(usual.listed)).abs() > max(FAR * widest, TOLERANCE)
     wrong = engine.keep(con, f"{name}_mispriced", usual.filter(apart).select("item_id"))
     unlisted = usual.filter(usual.listed.isnull() | (usual.listed <= 0)).select("item_id").union(wrong)
-    known = usual.semi_join(unlisted, "item_id").select(paid_id=usual.item_id, paid_price=usual.paid)
-    events = events.left_join(known, events.item_id == known.paid_id).drop("paid_id")
+    known = usual.semi_join(unlisted, "item_id").select("item_id", paid_price=usual.paid)
+    both = known.outer_join(_agreed(events), "item_id")
+    both = both.select("paid_price", "agreed_price", paid_id=ibis.coalesce(both.item_id, both.item_id_right))
+    both = engine.keep(con, f"{name}_known_prices", both)
+    events = events.left_join(both, events.item_id == both.paid_id).drop("paid_id")
     quantity = con.to_pandas(events.filter(events.event_type.isin(MONEY) & (events.quantity > 0)).agg(
         n=_.count(), size=_.quantity.quantile(0.5))).iloc[0]  # fmt: skip
     expected = ibis.coalesce(events.paid_price, _log(events.list_price))
-    return events.mutate(
-        unit_off=events.unit_price - expected, usual_quantity=ibis.literal(float(quantity["size"] or 1.0))
-        if quantity["n"] else ibis.literal(1.0),
-    ).drop("unit_price", "paid_price"), wrong  # fmt: skip
+    due = ((events.agreed_price + events.unit_level).exp() * events.unit_pieces).round(2)
+    usually = ibis.literal(float(quantity["size"] or 1.0)) if quantity["n"] else ibis.literal(1.0)
+    events = events.mutate(unit_off=events.unit_price - expected, usual_quantity=usually, value_due=due)
+    return events.drop("unit_price", "unit_level", "unit_pieces", "paid_price", "agreed_price"), wrong
+
+
+def _agreed(events: Table) -> Table:
+    """What nearly all buyers of a product pay for a piece, of those products that a value is missing of.
+
+    Args:
+        events: with unit_price.
+
+    Returns:
+        item_id, agreed_price, a logarithm.
+
+    """
+    unpriced = events.filter(events.event_type.isin(MONEY) & events.value.isnull())
+    paid = events.filter(_.unit_price.notnull()).semi_join(unpriced, "item_id")
+    found = paid.group_by("item_id").agg(
+        sold=_.count(), agreed_price=_.unit_price.median(), low=_.unit_price.quantile(0.1),
+        high=_.unit_price.quantile(0.9),
+    )  # fmt: skip
+    return found.filter((_.sold >= SOLD) & (_.high - _.low <= EVEN)).select("item_id", "agreed_price")
 
 
 def _relation(con: ibis.BaseBackend, paid: Table) -> tuple[str, float, float] | None:
