@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+
+from workbench.ranking.inputs import read_purchases
+from workbench.ranking.interactions import Interactions
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("WORKBENCH_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -27,6 +31,16 @@ SMALL = {
     "02_pretraining.valid_docs": 50, "02_pretraining.evaluations": 1,
     "03_finetuning.frozen_layers": 1, "03_finetuning.evaluations": 1, "03_finetuning.resamples": 50,
 }  # fmt: skip
+MORE = {"banking77": ("01b_labels",), "storefront": ("04_evaluation",)}
+"""What some profiles run besides, and its settings in small."""
+MORE_SMALL = {
+    "banking77": {"01b_labels.folds": 2},
+    "storefront": {
+        "04_evaluation.min_users": 1, "04_evaluation.popular": 50, "04_evaluation.proposals": 10,
+        "04_evaluation.trees": [20], "04_evaluation.resamples": 50,
+        "04_evaluation.grid": "{half_life: [8], neighbours: [10], factors: [8], alpha: [1.0], profile_half_life: [4]}",
+    },
+}  # fmt: skip
 STAGES = ("01_governance", "02_pretraining", "03_finetuning")
 DOES_NOT_APPLY = dict.fromkeys(("banking77", "icecat_search", "office_products", "clothing_reviews"), 5)
 
@@ -42,15 +56,14 @@ def shop_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", params=FOLDERS)
 def shop(request, shop_project: Path, require) -> tuple[str, Path]:
     """Name and folder of one run of a shop's profile."""
-    name, settings = request.param, dict(SMALL)
+    name = request.param
+    settings: dict[str, object] = SMALL | MORE_SMALL.get(name, {})
     if FOLDERS[name]:
         folder = DATA / FOLDERS[name]
         require(folder.is_dir(), f"{folder} is missing: set WORKBENCH_TEST_DATA to the folder that holds it")
         settings["01_governance.folder"] = folder
     else:
         settings["01_governance.source_options"] = f"{{events: 20000, language: {'zh' if 'zh' in name else 'en'}}}"
-    if name == "banking77":
-        settings["01b_labels.folds"] = 2
     given = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     command = [sys.executable, "-m", "workbench.cli", "run", name, *given]
     environment = os.environ | {"XDG_CACHE_HOME": str(shop_project.parent / "cache")}
@@ -63,7 +76,7 @@ def shop(request, shop_project: Path, require) -> tuple[str, Path]:
 
 def test_every_stage_ends_ok_by_a_parameters_file_alone(shop: tuple[str, Path]) -> None:
     name, run = shop
-    for stage in (*STAGES, "01b_labels") if name == "banking77" else STAGES:
+    for stage in (*STAGES, *MORE.get(name, ())):
         assert json.loads((run / stage / "status.json").read_text(encoding="utf-8"))["status"] == "ok"
         assert "Traceback" not in (run / stage / "report.html").read_text(encoding="utf-8")
 
@@ -112,3 +125,38 @@ def test_labels_in_doubt_are_listed_and_the_check_finds_what_was_moved(shop: tup
     assert 0 < values["flagged"] < 0.1
     assert values["precision on moved labels"] > 0.7
     assert values["recall on moved labels"] > 0.7
+
+
+@pytest.mark.parametrize("shop", ["storefront"], indirect=True)
+def test_a_log_of_shown_lists_is_ranked_too(shop: tuple[str, Path]) -> None:
+    _, run = shop
+    rows = pd.DataFrame(json.loads((run / "04_evaluation/metrics.json").read_text(encoding="utf-8")))
+    ndcg = rows[(rows["metric"] == "ndcg") & (rows["slice"] == "all")].set_index("subject")["value"]
+    rankers = {"popularity", "frequency", "recency", "item_knn", "als", "tfidf", "bi_encoder", "text_model", "fusion"}
+    assert rankers <= set(ndcg.index)
+    assert ndcg[list(rankers)].between(0, 1).all()
+    assert ndcg["popularity"] > 0
+    lists = pd.read_parquet(run / "04_evaluation/data/lists.parquet")
+    events = pd.read_parquet(run / "01_governance/data/events.parquet")
+    timetable = json.loads((run / "01_governance/data/timetable.json").read_text(encoding="utf-8"))
+    later = events[(events["event_type"] == "purchase") & (events["week"] > timetable["test_fit"])]
+    assert set(lists["user_id"]) <= set(later["user_id"])
+    bought = lists.loc[lists["bought"] == 1, ["user_id", "item_id"]].apply(tuple, axis="columns")
+    assert set(bought) <= set(later[["user_id", "item_id"]].apply(tuple, axis="columns"))
+
+
+def test_what_names_no_order_is_one_with_its_visit(tmp_path: Path) -> None:
+    times = ["2024-01-01T09:00Z", "2024-01-01T10:00Z", "2024-01-02T09:00Z", "2024-01-02T10:00Z", "2024-01-03T10:00Z"]
+    events = pd.DataFrame(
+        {"user_id": "u", "item_id": "i", "order_id": None, "session_id": ["s", "s", None, None, None],
+         "timestamp": pd.to_datetime(times), "event_type": "purchase", "week": 1, "quantity": 1.0, "value": 2.0}
+    )  # fmt: skip
+    others = events.assign(user_id="v", order_id=["1", "1", "2", "3", None])
+    clicks = events.assign(event_type="click")
+    pd.concat([events, others, clicks]).to_parquet(tmp_path / "events.parquet")
+    purchases = read_purchases(tmp_path / "events.parquet")
+    items = pd.DataFrame({"item_id": ["i"], "category": ["A > B"]})
+    assert Interactions.fit(purchases, items, 1, 1).matrix().toarray().tolist() == [[3.0], [4.0]]
+    assert list(purchases["order_id"][5:9]) == ["1", "1", "2", "3"]
+    with pytest.raises(ValueError, match="names no order"):
+        Interactions.fit(purchases.assign(order_id=np.nan), items, 1, 1)

@@ -1,11 +1,13 @@
 """Figures of the governance notebook: what does not apply is said, and what a log lacks is not drawn."""
 
+import ibis
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from workbench.display import failing
+from workbench.display import failing, findings
 from workbench.display import governance as figures
+from workbench.governance.recipes import base
 
 
 @pytest.fixture
@@ -37,15 +39,47 @@ def test_lessons_name_the_steps_left_out_once_for_each_reason() -> None:
     dimensions = pd.DataFrame({"before": [0.9, 1.0], "after": [0.95, 1.0]}, index=["accuracy", "usability"])
     pairs = pd.DataFrame({"share": [0.1], "natural_rate": [0.01]}, index=["train"])
     omitted = {"exposure": "no events", "positions": "no events", "corpus": "no words"}
-    assert figures.lessons("texts", balance, dimensions, pairs, omitted) == [
+    assert findings.lessons("texts", balance, dimensions, pairs, omitted) == [
         "Of 1,200 texts 1,100 are clean; 100 are set aside for a reason.",
         "Quality rose most in accuracy; accuracy is lowest at 95.0% of rows that pass.",
         "Of the train pairs 10.0% are positive, 1.00% by their weights.",
-        "No exposure, positions: no events.",
+        "No record of what was shown, examination by position: no events.",
         "No corpus: no words.",
     ]
     nothing = pd.DataFrame()
-    assert len(figures.lessons("texts", balance, nothing, nothing, {})) == 1
+    assert len(findings.lessons("texts", balance, nothing, nothing, {})) == 1
+
+
+def test_every_step_of_a_recipe_has_words() -> None:
+    assert set(findings.STEPS) >= set(base.STEPS)
+
+
+def test_the_decision_says_what_the_data_are_fit_for() -> None:
+    weeks = {"week": ibis.memtable({"purchases": [0, 2]})}
+    assert findings.decision({"positions": "no ranks"}, weeks) == (
+        "The gate is passed. These data are fit for pretraining, fine-tuning and ranking the purchases of later weeks; "
+        "not for correcting clicks for their position."
+    )
+    bare = {"week": ibis.memtable({"purchases": [0, 0]})}
+    assert "not for ranking the purchases" in findings.decision({}, bare)
+    assert "not for ranking the purchases" in findings.decision({"timetable": "two weeks"}, weeks)
+    assert "fit for reading and counting; not for pretraining" in findings.decision(dict.fromkeys(base.STEPS, "x"), {})
+
+
+def test_the_gate_is_shown_with_its_bars() -> None:
+    quality = pd.DataFrame({"rule": ["a", "a", "b"], "after": [1.0, 0.75, 1.0]})
+    dimensions = pd.DataFrame({"after": [0.998, 0.9]}, index=["accuracy", "usability"])
+    bars = {"accuracy": 0.99, "timeliness": 0.9, "rule: a": 0.5}
+    assert findings.above_bars(quality, dimensions, bars) == (
+        "accuracy 0.998 (at least 0.990), usability 0.900, rule: a 0.750 (at least 0.500)"
+    )
+    assert findings.above_bars(quality.head(0), dimensions.head(0), {"accuracy": 0.99}) == ""
+
+
+def test_rules_that_do_not_apply_are_counted_by_their_reason() -> None:
+    skipped = pd.DataFrame({"rule": ["a", "b", "c"], "table": "t", "reason": ["no x", "no y", "no y and no y.z"]})
+    assert findings.by_reason(skipped).to_dict("list") == {"reason": ["no y", "no x"], "rules": [2, 1]}
+    assert list(findings.by_reason(skipped.head(0))) == ["reason", "rules"]
 
 
 def test_columns_that_rules_add_are_not_among_the_worst() -> None:

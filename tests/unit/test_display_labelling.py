@@ -9,7 +9,18 @@ import pandas as pd
 import pytest
 import yaml
 
-from workbench.display.labelling import Labeller, advice, doubted, noise_by_class, noise_table
+from workbench.artifacts import StageError
+from workbench.display.labelling import (
+    Labeller,
+    advice,
+    checked,
+    doubted,
+    file_of,
+    learned,
+    noise_by_class,
+    noise_table,
+    some,
+)  # fmt: skip
 from workbench.governance import corrections
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -159,9 +170,40 @@ def test_the_figure_names_share_and_suggestion() -> None:
 
 
 def test_the_advice_is_what_a_profile_needs() -> None:
-    lines = advice(12, "data/corrections/spring.csv").partition("\n\n")[2]
-    assert yaml.safe_load(lines) == {"01_governance": {"corrections_file": "data/corrections/spring.csv"}}
-    assert "01_governance" not in advice(0, "data/corrections/spring.csv")
+    lines = advice(12, "corrections/spring.csv").partition("\n\n")[2]
+    assert yaml.safe_load(lines) == {"01_governance": {"corrections_file": "corrections/spring.csv"}}
+    assert "01_governance" not in advice(0, "corrections/spring.csv")
+
+
+class Handed:
+    """A stage whose `01_governance` handed on one file."""
+
+    def input(self, stage: str, file: str) -> Path:
+        if file != "data/events.parquet":
+            raise StageError(f"stage {stage} handed on no '{file}', only data/events.parquet")
+        return Path(file)
+
+
+def test_without_labels_the_parameter_is_named() -> None:
+    assert file_of(Handed(), "reviews") == Path("data/events.parquet")
+    with pytest.raises(StageError, match=r"labelled is 'texts', but .* handed on no .*: set labelled"):
+        file_of(Handed(), "texts")
+    with pytest.raises(StageError, match="labelled is 'review', did you mean 'reviews'"):
+        file_of(Handed(), "review")
+    with pytest.raises(StageError, match="labelled is 'reviews', but 01_governance handed on none"):
+        some(pd.DataFrame({"text": []}), "reviews")
+
+
+def test_what_was_learned_says_so_where_nothing_is_flagged(rows: pd.DataFrame) -> None:
+    classes = pd.DataFrame({"label": ["good", "bad"], "share": [0.5, 0.0]})
+    found = rows.assign(flagged=[True, False, False])
+    said = learned(found, classes, checked(0.8, 0.9, 10), corrections.empty())
+    assert "In doubt are 1 of 3 labels (33.3%); most in **good** (50.0% of it)." in said
+    assert "Of 10 labels moved on purpose 90% are found; 80% of what is flagged then was moved." in said
+    none = learned(found.assign(flagged=False), classes.assign(share=0.0), checked(None, 0.0, 10), corrections.empty())
+    assert "In doubt are 0 of 3 labels.\n" in none
+    assert "0% are found; nothing is flagged then." in none
+    assert "nan" not in none + checked(None, None, 0)
 
 
 def test_each_profile_has_a_file_of_its_own() -> None:
@@ -173,4 +215,4 @@ def test_each_profile_has_a_file_of_its_own() -> None:
         known: dict = {"Path": Path}
         exec(f"{cells['parameters']}\nprofile = '{name}'\n{line}", known)
         places.append(known["place"])
-    assert places == ["data/corrections/spring.csv", "data/corrections/my.v2.csv", "data/corrections/spring.csv"]
+    assert places == ["corrections/spring.csv", "corrections/my.v2.csv", "corrections/spring.csv"]

@@ -79,7 +79,7 @@ def test_excluded_departments_and_rare_items_are_left_out() -> None:
     purchases, items = shop()
     interactions = Interactions.fit(purchases, items, CUT, 2, excluded=("D1",))
     assert all(int(item[1:]) % 2 == 0 for item in interactions.items)
-    with pytest.raises(ValueError, match="lower min_households"):
+    with pytest.raises(ValueError, match="lower min_users"):
         Interactions.fit(purchases, items, CUT, 1000)
 
 

@@ -38,7 +38,7 @@ def ranker_figure(rows: pd.DataFrame, metric: str = "ndcg", slice_: str = "all")
         axes.text(high + 0.005, place, f"{value:.3f}", va="center")
     axes.set(
         xlabel=_label(metric, rows),
-        title=f"{_label(metric, rows)}, 95 % interval over {int(shown.n.iloc[0]):,} households",
+        title=f"{_label(metric, rows)}, 95 % interval over {int(shown.n.iloc[0]):,} users",
     )
     axes.set_xlim(0, shown.high.max() * 1.12)
     return figure
@@ -56,7 +56,7 @@ def gain_figure(rows: pd.DataFrame, metric: str = "ndcg", target: float | None =
         axes.axvline(target, color=sns.color_palette()[2], ls=":", label=f"target +{target:g}")
         axes.legend(loc="lower right")
     axes.margins(y=0.2)
-    axes.set(xlabel=f"difference in {_label(metric, rows)}", title="Paired differences, household by household")
+    axes.set(xlabel=f"difference in {_label(metric, rows)}", title="Paired differences, user by user")
     return figure
 
 
@@ -118,7 +118,7 @@ def finding(rows: pd.DataFrame, target: float, ceiling: float) -> str:
             f"- Its paired gain over personal frequency is **{signed(gain)}**: the interval {proven}, and the gain "
             f"{met} the target of +{target:g}. Over the tuned recency-weighted frequency it is {signed(tuned)}.",
             f"- The text model's part in it: {signed(text)} on all products, {signed(novel)} on products new to the "
-            f"household. {_worth(text, novel)}",
+            f"user. {_worth(text, novel)}",
             f"- The candidates hold {ceiling:.0%} of what was bought, so no ranking of them recalls more.",
         ]
     )

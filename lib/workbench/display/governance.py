@@ -196,38 +196,6 @@ def _kind(sums: pd.DataFrame) -> str:
     return next((kind for kind in KINDS if sums[kind].sum()), KINDS[0])
 
 
-def lessons(
-    main: str, balance: pd.DataFrame, dimensions: pd.DataFrame, pairs: pd.DataFrame, omitted: Mapping[str, str]
-) -> list[str]:
-    """What the numbers of this stage say, as sentences.
-
-    Args:
-        main: the table that the data are about.
-        balance: table, collected, clean, quarantined, merged.
-        dimensions: quality by dimension (index), `before` and `after`; may be empty.
-        pairs: positives by split (index), `share` and `natural_rate`; may be empty.
-        omitted: steps that do not apply, and why.
-
-    """
-    of = balance.set_index("table").loc[main]
-    said = [
-        f"Of {of['collected']:,} {main} {of['clean']:,} are clean; {of['quarantined']:,} are set aside for a reason."
-    ]
-    if len(dimensions):
-        gain, lowest = dimensions["after"] - dimensions["before"], dimensions["after"].idxmin()
-        rose = f"rose most in {gain.idxmax()}" if gain.max() > 0 else "did not change"
-        said.append(f"Quality {rose}; {lowest} is lowest at {dimensions['after'].min():.1%} of rows that pass.")
-    if len(pairs):
-        train = pairs.loc["train"]
-        share, natural = train["share"], train["natural_rate"]
-        weighed = "" if np.isclose(share, natural) else f", {natural:.2%} by their weights"
-        said.append(f"Of the train pairs {share:.1%} are positive{weighed}.")
-    reasons: dict[str, list[str]] = {}
-    for step, why in omitted.items():
-        reasons.setdefault(why, []).append(step)
-    return said + [f"No {', '.join(steps)}: {why}." for why, steps in reasons.items()]
-
-
 @or_why
 def quality_by_day(days: pd.DataFrame, most: int = 6) -> Figure:
     """Share of failing rows by day, of the rules that fail most: columns day, rule, rows, failing."""
@@ -250,7 +218,7 @@ def quality_by_day(days: pd.DataFrame, most: int = 6) -> Figure:
 
 
 @or_why
-def worst_columns(columns: pd.DataFrame, collected: Mapping[str, Table] | None = None, most: int = 15) -> Figure:
+def worst_columns(columns: pd.DataFrame, collected: Mapping[str, Table] | None = None, most: int = 15) -> Figure | None:
     """The columns with most nulls and failing values.
 
     Args:
@@ -263,6 +231,9 @@ def worst_columns(columns: pd.DataFrame, collected: Mapping[str, Table] | None =
         pairs = zip(columns["table"], columns["column"], strict=True)
         columns = columns[[column in collected[table].columns for table, column in pairs]]
     table = columns[(columns["null_share"] > 0) | (columns["failing_share"] > 0)].head(most)
+    if table.empty:
+        _say("No column has an empty value, and none fails a rule.")
+        return None
     figure, axes = plt.subplots(figsize=(8, 0.36 * len(table) + 1.2))
     rows = np.arange(len(table))[::-1]
     axes.barh(rows + 0.2, table["null_share"], 0.38, label="null", color=MUTED)

@@ -13,10 +13,17 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from workbench.artifacts import Stage, StageError
 from workbench.display.style import MUTED
 from workbench.governance import corrections
+from workbench.spelling import nearest
 
 SHOWN = ("text", "label", "suggested", "self_confidence", "quality")
+FILES = {"texts": "data/texts.parquet", "reviews": "data/events.parquet"}  # by the parameter `labelled`
+OTHERWISE = (
+    "set labelled to texts where the source has labelled texts, to reviews where its log has reviews with stars, or "
+    "work on another profile, such as banking77"
+)
 TEXT = (
     "white-space:pre-wrap;overflow-wrap:anywhere;border-left:3px solid #ccc;padding:4px 12px;margin:8px 0;"
     "max-height:240px;overflow-y:auto"
@@ -178,23 +185,60 @@ def noise_by_class(classes: pd.DataFrame, n: int = 20) -> Figure:
     return figure
 
 
-def learned(found: pd.DataFrame, classes: pd.DataFrame, check: tuple[float, float], written: pd.DataFrame) -> str:
+def file_of(stage: Stage, labelled: str) -> Path:
+    """The file of `01_governance` whose labels are judged.
+
+    Raises:
+        StageError: the parameter `labelled` has no such value, or that stage handed on no such file.
+
+    """
+    if labelled not in FILES:
+        raise StageError(f"labelled is '{labelled}'{nearest(labelled, FILES)}: set it to {' or '.join(FILES)}")
+    try:
+        return stage.input("01_governance", FILES[labelled])
+    except StageError as error:
+        raise StageError(f"labelled is '{labelled}', but {error}: {OTHERWISE}") from error
+
+
+def some(texts: pd.DataFrame, labelled: str) -> pd.DataFrame:
+    """The labelled texts themselves, if there are any; else StageError, which names the parameter `labelled`."""
+    if texts.empty:
+        raise StageError(f"labelled is '{labelled}', but 01_governance handed on none with text and label: {OTHERWISE}")
+    return texts
+
+
+def checked(precision: float | None, recall: float | None, moved: int) -> str:
+    """What the check on labels moved on purpose found, as a sentence.
+
+    Args:
+        precision: share of what was flagged that had been moved; None if nothing was flagged.
+        recall: share of what was moved that was flagged; None if nothing was moved.
+        moved: how many labels were.
+
+    """
+    if recall is None:
+        return "No label was moved on purpose, so nothing is known of the detector: raise planted."
+    of = "nothing is flagged then" if precision is None else f"{precision:.0%} of what is flagged then was moved"
+    return f"Of {moved:,} labels moved on purpose {recall:.0%} are found; {of}."
+
+
+def learned(found: pd.DataFrame, classes: pd.DataFrame, check: str, written: pd.DataFrame) -> str:
     """What the search for wrong labels says, as Markdown.
 
     Args:
         found: as `label_noise.find` gives it.
         classes: as `label_noise.by_class` gives it.
-        check: precision and recall on labels moved on purpose.
+        check: as `checked` gives it.
         written: the corrections so far.
 
     """
-    worst, precision, recall = classes.iloc[0], *check
+    worst, flagged = classes.iloc[0], int(found["flagged"].sum())
     name = escape(str(worst["label"])).translate({ord(sign): f"\\{sign}" for sign in "*_`[]#"})
+    most = f" ({found['flagged'].mean():.1%}); most in **{name}** ({worst['share']:.1%} of it)" if flagged else ""
     decided = written["decision"].value_counts()
     return "\n".join([
-        f"- {found['flagged'].sum():,} of {len(found):,} labels are in doubt ({found['flagged'].mean():.1%}); "
-        f"most in **{name}** ({worst['share']:.1%} of it).",
-        f"- Of labels moved on purpose {recall:.0%} are found; {precision:.0%} of what is flagged then was moved.",
+        f"- In doubt are {flagged:,} of {len(found):,} labels{most}.",
+        f"- {check}",
         f"- {len(written):,} labels were decided by a person: {decided.get('keep', 0):,} kept, "
         f"{decided.get('fix', 0):,} fixed, {decided.get('drop', 0):,} dropped.",
     ])  # fmt: skip

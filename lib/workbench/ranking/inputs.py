@@ -16,8 +16,20 @@ COLUMNS = ["user_id", "item_id", "order_id", "week", "quantity", "value"]
 
 
 def read_purchases(events: Path) -> pd.DataFrame:
-    """The purchases among the events: ``user_id, item_id, order_id, week, quantity, value``."""
-    return pd.read_parquet(events, columns=COLUMNS, filters=[("event_type", "==", "purchase")])
+    """The purchases among the events: ``user_id, item_id, order_id, week, quantity, value``.
+
+    What names no order is one with all else that its user bought in that session, or without a session on that day
+    (UTC).
+    """
+    rows = pd.read_parquet(
+        events, columns=[*COLUMNS, "session_id", "timestamp"], filters=[("event_type", "==", "purchase")]
+    )
+    lacking = rows.order_id.isna()
+    if lacking.any():
+        some = rows[lacking]
+        visit = some.session_id.fillna(some.timestamp.dt.strftime("%Y-%m-%d"))
+        rows.loc[lacking, "order_id"] = "order of " + some.user_id + " in " + visit
+    return rows[COLUMNS]
 
 
 def household_contexts(events: Path, items: Path, week: int) -> pd.Series:

@@ -36,12 +36,17 @@ class Interactions:
         """Keep weeks ≤ ``until`` and the items that at least ``min_users`` users bought in them.
 
         Args:
-            purchases: ``user_id, item_id, order_id, week, quantity, value``.
+            purchases: ``user_id, item_id, order_id, week, quantity, value``; each names its order.
             items: ``item_id, category``; the first part of the category path is the department.
             until: nothing after this week is looked at.
             min_users: an item bought by fewer users is not a product that can be ranked.
             excluded: departments left out.
+
+        Raises:
+            ValueError: a purchase names no order, or no item is left.
         """
+        if purchases.order_id.isna().any():  # they would count as one order, however many they are
+            raise ValueError("a purchase names no order: read the purchases by `inputs.read_purchases`")
         department = items.category.str.split(" > ").str[0]
         allowed = items.item_id[~department.isin(excluded)]
         past = purchases[purchases.week <= until]
@@ -49,7 +54,7 @@ class Interactions:
         buyers = seen.groupby("item_id").user_id.nunique()
         eligible = np.sort(buyers.index[buyers >= min_users].to_numpy(str))
         if not len(eligible):
-            raise ValueError(f"no item was bought by {min_users} users up to week {until}: lower min_households")
+            raise ValueError(f"no item was bought by {min_users} users up to week {until}: lower min_users")
         users = np.sort(past.user_id.unique().astype(str))
         kept = seen[seen.item_id.isin(eligible)]
         log = pd.DataFrame(
