@@ -22,7 +22,8 @@ from scipy.stats import binomtest
 
 from workbench.data import engine, sources
 from workbench.data.sources.storefront import columns, faults
-from workbench.governance import failures, quality
+from workbench.governance import quality
+from workbench.governance.quality import failures
 from workbench.governance.rules import shop
 
 from . import fault_schemas

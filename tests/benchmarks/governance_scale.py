@@ -28,7 +28,7 @@ from workbench.artifacts import read_json, write_json
 from workbench.data import engine, sources
 from workbench.data.timetable import Timetable
 from workbench.governance import aggregates, cleaning, quality
-from workbench.governance.copies import Repeats
+from workbench.governance.quality.copies import Repeats
 from workbench.governance.rules import shop
 
 from .record import FOLDER, record

@@ -21,8 +21,8 @@ from ibis.expr.types import Table
 
 from workbench.data import engine, sources
 from workbench.governance import cleaning, quality
-from workbench.governance import record as changes
-from workbench.governance.copies import Repeats
+from workbench.governance.cleaning import record as changes
+from workbench.governance.quality.copies import Repeats
 from workbench.governance.rules import grocery
 
 from . import governance_pandas

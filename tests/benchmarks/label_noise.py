@@ -18,7 +18,7 @@ from cleanlab.filter import find_label_issues
 from scipy import stats
 
 from workbench.data import engine, sources
-from workbench.governance import label_noise, reviews
+from workbench.governance.labels import label_noise, reviews
 
 from .record import record
 

@@ -18,7 +18,7 @@ from ibis.expr.types import Table
 from workbench.data import engine
 from workbench.data.sources import find
 from workbench.data.sources.storefront import truth
-from workbench.governance import grades, positions
+from workbench.governance.labels import grades, positions
 
 from .record import FOLDER, record
 

@@ -9,7 +9,7 @@ from workbench.data import contract, engine, sources
 from workbench.data.collected import SourceError
 from workbench.data.offers import REACH, personal_offers
 from workbench.data.sources import complete_journey as source
-from workbench.governance import exposure
+from workbench.governance.labels import exposure
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from workbench.display import cases as case_figures
 from workbench.display import evaluation as figures
 from workbench.display import governance as quality_figures
-from workbench.display.browser import browser, household_page
+from workbench.display.browser import browser, user_page
 from workbench.display.failing import failing_browser, failing_page
 from workbench.display.style import apply_style
 from workbench.evaluation.cases import Case
@@ -45,20 +45,20 @@ def case() -> Case:
 
 
 def test_a_page_escapes_everything_that_comes_from_data(case: Case) -> None:
-    page = household_page(case, HOSTILE)
+    page = user_page(case, HOSTILE)
     assert "<img" not in page
     assert page.count("&lt;img src=x onerror=alert(1)&gt;") >= 4
     assert "2017-12-01" in page
-    assert "No coupon fits" in household_page(case, "v")
+    assert "No coupon fits" in user_page(case, "v")
 
 
 def test_the_browser_shows_the_household_that_is_chosen(case: Case) -> None:
-    box = browser(case.chosen(2), lambda user: household_page(case, user))
+    box = browser(case.chosen(2), lambda user: user_page(case, user))
     choice, page = box.children
     before = page.value
     choice.value = "v"
     assert page.value != before
-    assert page.value == household_page(case, "v")
+    assert page.value == user_page(case, "v")
 
 
 def failing(rule: str) -> dict[str, pd.DataFrame]:

@@ -21,7 +21,7 @@ from workbench.display.labelling import (
     noise_table,
     some,
 )  # fmt: skip
-from workbench.governance import corrections
+from workbench.governance.labels import corrections
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 CLASSES = ["bad", "good", "neutral"]

@@ -9,7 +9,7 @@ import yaml
 from workbench.data import contract, sources
 from workbench.data.raw import mapping
 from workbench.data.sources import tables
-from workbench.governance import declared
+from workbench.governance.rules import declared
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]

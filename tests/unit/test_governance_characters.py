@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workbench.data import engine
-from workbench.governance import characters as c
+from workbench.governance.signals import characters as c
 
 TEXTS = ("café naïve – “très bien”", "红色跑步鞋，轻便", "中文鞋子红色运动", "Größe 42 für 50 €", "😀 good")
 RIGHT = (*TEXTS, "«ÉTÉ»", "„ÄÖÜ“", "茅台酒", "淡紫色蕾丝连衣裙", "T恤", "Ö²", "À «", "plain", "2 < 3 & 4 > 1")

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from workbench.data import contract, engine
-from workbench.governance import cleaning, corrections, quality, reviews
-from workbench.governance.corrections import CorrectionsError
+from workbench.governance import cleaning, quality
+from workbench.governance.cleaning.record import BY_THEN
+from workbench.governance.cleaning.replay import replay
+from workbench.governance.labels import corrections, reviews
+from workbench.governance.labels.corrections import CorrectionsError
 from workbench.governance.quality import Rule
-from workbench.governance.record import BY_THEN
-from workbench.governance.replay import replay
 
 
 def decided(*rows: tuple[str, str, str, str, str]) -> pd.DataFrame:

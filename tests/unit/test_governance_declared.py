@@ -6,9 +6,9 @@ import pytest
 
 from workbench.data import engine
 from workbench.governance import cleaning, quality
-from workbench.governance.declared import RuleError, declare, load_module
-from workbench.governance.repairs import looks_around
-from workbench.governance.replay import replay
+from workbench.governance.cleaning.repairs import looks_around
+from workbench.governance.cleaning.replay import replay
+from workbench.governance.rules.declared import RuleError, declare, load_module
 
 B2B = [
     {

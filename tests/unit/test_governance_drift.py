@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial import distance
 
 from workbench.data import engine
-from workbench.governance import drift as drifting
-from workbench.governance.drift import drift, jensen_shannon, population_stability, summarise
+from workbench.governance.quality import drift as drifting
+from workbench.governance.quality.drift import drift, jensen_shannon, population_stability, summarise
 
 
 def shop(seed: int, shift: float = 0.0, rows: int = 4000) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from workbench.data import engine
-from workbench.governance import duplicates
+from workbench.governance.signals import duplicates
 
 RED = {"title": "Selwick kids' sandals Bemond, olive canvas, non-slip sole", "brand": "Selwick", "price": 19.0,
        "category": "Shoes > Kids", "attributes": '{"colour": "olive", "size": "25-35"}',

@@ -6,7 +6,7 @@ import pytest
 import small_shop
 
 from workbench.data import engine
-from workbench.governance import exposure
+from workbench.governance.labels import exposure
 
 EVENTS = small_shop.events()
 PROMOTIONS = small_shop.promotions()

@@ -9,7 +9,7 @@ from test_governance_positions import TRUTH, log
 
 from workbench.data import engine
 from workbench.data.contract import conform
-from workbench.governance import grades, positions
+from workbench.governance.labels import grades, positions
 
 T = pd.Timestamp("2024-01-01", tz="UTC")
 EVENTS = [

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.label_noise import measure, summary
 from workbench.data import engine
-from workbench.governance import label_noise, reviews
-from workbench.governance.label_noise import LabelNoiseError
+from workbench.governance.labels import label_noise, reviews
+from workbench.governance.labels.label_noise import LabelNoiseError
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("WORKBENCH_TEST_DATA", ROOT.parent / "shared" / "data"))

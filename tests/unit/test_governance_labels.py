@@ -3,7 +3,10 @@ import pytest
 import small_shop
 
 from workbench.data import contract, engine
-from workbench.governance import aggregates, corpus, exposure, labels, recipes, text
+from workbench.governance import aggregates, recipes
+from workbench.governance.labels import exposure
+from workbench.governance.labels.contexts import LENGTH, contexts
+from workbench.governance.recipes import baskets, grocery_words, promoted
 
 SPLITS = {"train": (1, 8), "valid": (9, 10), "test": (11, 12)}
 TARGETS = {"train": 200, "valid": 60, "test": 60}
@@ -14,7 +17,7 @@ def shop():
     con = engine.connect("500MB", threads=1)
     tables = small_shop.tables(con)
     events, promotions = tables["events"], tables["promotions"]
-    items = engine.keep(con, "final_items", contract.conform(text.finish(tables["items"]), "items"))
+    items = engine.keep(con, "final_items", contract.conform(grocery_words.finish(tables["items"]), "items"))
     places = exposure.places(events, promotions)
     bought = engine.keep(con, "bought", exposure.bought(events, places, promotions))
     reach = exposure.reach(places, promotions)
@@ -25,7 +28,7 @@ def shop():
 @pytest.fixture(scope="module")
 def pairs(shop) -> pd.DataFrame:
     con, events, items, bought, sampled = shop
-    table = labels.pairs(con, events, items, labels.exposures(bought, sampled), SPLITS, TARGETS)
+    table = promoted.pairs(con, events, items, promoted.exposures(bought, sampled), SPLITS, TARGETS)
     return contract.check(engine.keep(con, "pairs", table), "pairs").execute()
 
 
@@ -35,7 +38,7 @@ def test_titles_are_readable_and_short():
         product_type=["YOGURT NOT MULTI-PACKS", "BREAD:ITALIAN/FRENCH", None], product_category=["A", "B", "FRZN ICE"],
         package_size=["6 OZ", None, "1/2 GAL"], brand=["Private", "National", None],
     )  # fmt: skip
-    titles = text.finish(con.create_table("texts", frame)).order_by("item_id").execute()["title"].tolist()
+    titles = grocery_words.finish(con.create_table("texts", frame)).order_by("item_id").execute()["title"].tolist()
     assert titles == ["yogurt not multi packs 6 oz private", "bread italian french", "frzn ice 1/2 gal"]
 
 
@@ -47,11 +50,11 @@ def test_contexts_put_first_what_was_bought_often_and_lately():
     rows = [("u", "a", 1), ("u", "b", 2), ("u", "b", 3), ("u", "c", 3), ("u", "c", 3), ("u", "d", 4), ("v", "d", 3)]
     purchases = con.create_table("p", pd.DataFrame(rows, columns=["user_id", "item_id", "week"]))
     moments = con.create_table("m", pd.DataFrame({"user_id": ["u", "w"], "week": [4, 4]}))
-    found = labels.contexts(purchases, items, moments, memory=3, length=2).execute()
+    found = contexts(purchases, items, moments, memory=3, length=2).execute()
     assert found.values.tolist() == [["u", 4, "bread; corn"]]
-    longer = labels.contexts(purchases, items, moments, memory=3).execute()
+    longer = contexts(purchases, items, moments, memory=3).execute()
     assert longer["context"].tolist() == ["bread; corn; apple"]
-    assert labels.contexts(purchases, items, moments, memory=2).execute()["context"].tolist() == ["bread; corn"]
+    assert contexts(purchases, items, moments, memory=2).execute()["context"].tolist() == ["bread; corn"]
 
 
 def test_finished_items_keep_the_contract(shop):
@@ -63,12 +66,12 @@ def test_finished_items_keep_the_contract(shop):
 
 def test_contexts_are_short(pairs):
     kinds = pairs["context"].str.split("; ").str.len()
-    assert kinds.max() == labels.LENGTH == 5
+    assert kinds.max() == LENGTH == 5
 
 
 def test_pairs_are_whole_groups_within_their_weeks_and_targets(shop, pairs):
     bought, sampled = shop[3:]
-    exposed = labels.exposures(bought, sampled).execute()
+    exposed = promoted.exposures(bought, sampled).execute()
     for split, (first, last) in SPLITS.items():
         mine = pairs[pairs["split"] == split]
         assert 0 < len(mine) <= TARGETS[split]
@@ -93,8 +96,8 @@ def test_origin_says_which_pairs_were_drawn_at_a_rate_below_one(shop, pairs):
     origins = pairs.groupby("label")["origin"].unique().map(list).to_dict()
     assert origins == {0: ["sampled"], 1: ["observed"]}
     con, events, items, bought, sampled = shop
-    all_of_them = labels.exposures(bought, sampled.mutate(weight=1.0))
-    whole = labels.pairs(con, events, items, all_of_them, SPLITS, TARGETS).execute()
+    all_of_them = promoted.exposures(bought, sampled.mutate(weight=1.0))
+    whole = promoted.pairs(con, events, items, all_of_them, SPLITS, TARGETS).execute()
     assert whole["origin"].eq("observed").all()
     assert whole["label"].nunique() == 2
 
@@ -111,7 +114,7 @@ def test_balance_reports_both_rates(shop, pairs):
 
 def test_events_hold_every_purchase_marked_and_every_sampled_impression(shop):
     con, purchases, _, bought, sampled = shop
-    table = contract.check(engine.keep(con, "all_events", labels.events(purchases, bought, sampled)), "events")
+    table = contract.check(engine.keep(con, "all_events", promoted.events(purchases, bought, sampled)), "events")
     events = table.execute()
     assert events["event_id"].is_unique
     assert events["event_type"].value_counts().to_dict() == {
@@ -128,7 +131,7 @@ def test_events_hold_every_purchase_marked_and_every_sampled_impression(shop):
 
 def test_corpus_splits_share_no_text_and_stay_within_their_size(shop):
     _, purchases, items, _, _ = shop
-    docs = corpus.corpus(items, purchases, 8, 12, 40, 10).execute()
+    docs = baskets.corpus(items, purchases, 8, 12, 40, 10).execute()
     train, valid = (docs[docs["split"] == split] for split in ("train", "valid"))
     assert (len(train), len(valid)) == (40, 10)
     assert not set(train["text"]) & set(valid["text"])

@@ -10,8 +10,11 @@ from test_governance_recipes import LISTED, behaviour, catalogue, connect, docum
 from test_governance_recipes import made as made_of
 
 from workbench.data import contract, engine
-from workbench.governance import aggregates, corpus, exposure, labels, recipes, splits, text
-from workbench.ranking.inputs import household_contexts
+from workbench.governance import aggregates, recipes
+from workbench.governance.labels import exposure, splits
+from workbench.governance.labels.contexts import contexts
+from workbench.governance.recipes import baskets, grocery_words, promoted
+from workbench.ranking.inputs import user_contexts
 
 CUT, LAST = 8, 12
 
@@ -33,17 +36,17 @@ def made(events: pd.DataFrame, promotions: pd.DataFrame) -> dict[str, pd.DataFra
     """Everything that governance hands on as of the cut."""
     con = engine.connect("500MB", threads=1)
     tables = small_shop.tables(con, events=events, promotions=promotions)
-    items = contract.conform(text.finish(tables["items"]), "items")
+    items = contract.conform(grocery_words.finish(tables["items"]), "items")
     shown = tables["promotions"].distinct(on=["item_id", "store_id", "week"])
     places = exposure.places(tables["events"], shown)
     reach = exposure.reach(places, shown)
     sampled = exposure.sample(tables["events"], places, shown, reach, cap=5, buckets=4)
-    exposed = labels.exposures(exposure.bought(tables["events"], places, shown), sampled)
+    exposed = promoted.exposures(exposure.bought(tables["events"], places, shown), sampled)
     splits, targets = {"train": (1, CUT), "valid": (CUT + 1, LAST)}, {"train": 300, "valid": 100}
-    pairs = labels.pairs(con, tables["events"], items, exposed, splits, targets)
-    docs = corpus.corpus(items, tables["events"], CUT, LAST, 60, 20)
+    pairs = promoted.pairs(con, tables["events"], items, exposed, splits, targets)
+    docs = baskets.corpus(items, tables["events"], CUT, LAST, 60, 20)
     sums = aggregates.aggregates(tables["events"], items, [CUT])
-    events_table = labels.events(tables["events"], exposure.bought(tables["events"], places, shown), sampled)
+    events_table = promoted.events(tables["events"], exposure.bought(tables["events"], places, shown), sampled)
     results = {
         "pairs": pairs.filter(pairs.split == "train"),
         "corpus": docs.filter(docs.split == "train"),
@@ -80,11 +83,11 @@ def test_contexts_end_before_their_week(whole):
     con = engine.connect("500MB", threads=1)
     events = small_shop.events(last=LAST)
     tables = small_shop.tables(con, events=events, items=small_shop.items())
-    items = contract.conform(text.finish(tables["items"]), "items")
+    items = contract.conform(grocery_words.finish(tables["items"]), "items")
     moments = tables["events"].filter(tables["events"].week == 6).select("user_id", "week")
-    full = labels.contexts(tables["events"], items, moments).execute()
+    full = contexts(tables["events"], items, moments).execute()
     past = con.create_table("past", events[events["week"] < 6])
-    alone = labels.contexts(past, items, moments).execute()
+    alone = contexts(past, items, moments).execute()
     pd.testing.assert_frame_equal(*(frame.sort_values("user_id", ignore_index=True) for frame in (full, alone)))
 
 
@@ -96,8 +99,8 @@ def contexts_of(tmp_path):
         con = engine.connect("500MB", threads=1)
         tables = small_shop.tables(con, events=events)
         contract.conform(tables["events"], "events").to_parquet(tmp_path / "events.parquet")
-        contract.conform(text.finish(tables["items"]), "items").to_parquet(tmp_path / "items.parquet")
-        return household_contexts(tmp_path / "events.parquet", tmp_path / "items.parquet", CUT + 1).sort_index()
+        contract.conform(grocery_words.finish(tables["items"]), "items").to_parquet(tmp_path / "items.parquet")
+        return user_contexts(tmp_path / "events.parquet", tmp_path / "items.parquet", CUT + 1).sort_index()
 
     return contexts
 

@@ -8,7 +8,7 @@ import pytest
 from workbench.data import engine
 from workbench.data.contract import check, conform
 from workbench.display import positions as figures
-from workbench.governance import positions
+from workbench.governance.labels import positions
 
 TRUTH = 1 / np.arange(1, 11)
 

@@ -6,7 +6,8 @@ import small_shop
 
 from workbench.artifacts import GateFailed
 from workbench.data import engine
-from workbench.governance import cleaning, copies, failures, history, quality
+from workbench.governance import cleaning, quality
+from workbench.governance.quality import copies, failures, history
 from workbench.governance.rules import grocery as rules
 
 

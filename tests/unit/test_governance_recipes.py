@@ -11,7 +11,8 @@ import pytest
 import small_shop
 
 from workbench.data import contract, engine
-from workbench.governance import recipes, splits
+from workbench.governance import recipes
+from workbench.governance.labels import splits
 from workbench.governance.recipes import lists
 
 WISHES = recipes.Wishes(1, {}, 3, {"train": 10_000, "valid": 10_000, "test": 10_000}, {"train": 500, "valid": 100})

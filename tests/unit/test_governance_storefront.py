@@ -10,8 +10,8 @@ from ibis.expr.types import Table
 from workbench.data import engine, sources
 from workbench.data.collected import Collected
 from workbench.governance import cleaning, quality
-from workbench.governance.copies import Repeats
-from workbench.governance.replay import replay
+from workbench.governance.cleaning.replay import replay
+from workbench.governance.quality.copies import Repeats
 from workbench.governance.rules import shop
 
 SMALL = {"events": 6000, "users": 150, "products": 400}

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from workbench.data import contract, engine
-from workbench.governance import traffic
+from workbench.governance.signals import traffic
 
 START = pd.Timestamp("2024-03-05 08:00", tz="UTC")
 

@@ -113,7 +113,7 @@ def test_households_seen_first_after_the_cut_are_ranked_by_popularity() -> None:
     assert len(mine) == EACH["popularity"]
     assert mine.by_popularity.gt(0).all()
     assert mine.drop(columns=["by_popularity", "user", "item", "label", "repeat"]).eq(0).all(axis=None)
-    assert standard_slices(period.interactions)["cold households"](mine).all()
+    assert standard_slices(period.interactions)["cold users"](mine).all()
     assert "a-new" in set(top_lists(period, ["popularity"]).user_id)
 
 

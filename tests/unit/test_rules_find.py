@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from workbench.data import contract, engine
-from workbench.governance import cleaning, corrections, quality, rules
-from workbench.governance.label_noise import plant
+from workbench.governance import cleaning, quality, rules
+from workbench.governance.labels import corrections
+from workbench.governance.labels.label_noise import plant
 
 OWN = {
     "name": "asked too briefly", "dimension": "usability", "table": "texts", "action": "quarantine",

@@ -9,7 +9,7 @@ from faulty_shop import KEYS, Frames, Planter, plant_all
 
 from workbench.data import contract, engine, sources
 from workbench.governance import cleaning, quality
-from workbench.governance.replay import replay
+from workbench.governance.cleaning.replay import replay
 from workbench.governance.rules import ids, prices, shop, wordless
 
 

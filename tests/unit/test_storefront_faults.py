@@ -8,7 +8,8 @@ import pytest
 
 from workbench.data.contract import COLUMNS
 from workbench.data.sources.storefront.faults import HELD_OUT, KINDS, plant
-from workbench.data.sources.storefront.faults_shop import KEYS
+from workbench.data.sources.storefront.faults.planting import UNSEEN
+from workbench.data.sources.storefront.faults.shop import KEYS, PLANTERS
 
 START = pd.Timestamp("2024-03-01", tz="UTC")
 WORDS = {
@@ -107,15 +108,18 @@ def changed(before: pd.DataFrame, after: pd.DataFrame) -> set[int]:
     return {*np.flatnonzero(differs), *range(len(before), len(after))}
 
 
-def test_kinds_cover_tables_dimensions_and_are_halved_by_hash() -> None:
+def test_kinds_cover_tables_and_dimensions_and_a_third_is_held_out() -> None:
     assert len(KINDS) >= 36
     assert {kind.table for kind in KINDS.values()} == {"items", "users", "events"}
     assert {kind.dimension for kind in KINDS.values()} == {
         "accuracy", "completeness", "consistency", "usability", "uniqueness", "timeliness",
     }  # fmt: skip
     assert all(kind.wrong.endswith(".") and "\n" not in kind.wrong for kind in KINDS.values())
-    assert len(HELD_OUT) == len(KINDS) // 2
+    assert len(HELD_OUT) >= len(KINDS) / 3
     assert set(KINDS) > HELD_OUT
+    assert {PLANTERS[name][1].__module__ in UNSEEN for name in HELD_OUT} == {True}
+    assert {KINDS[name].dimension for name in HELD_OUT} == {kind.dimension for kind in KINDS.values()}
+    assert {KINDS[name].table for name in HELD_OUT} == {"items", "users", "events"}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -154,7 +158,11 @@ def test_same_seed_same_plants_other_seed_others() -> None:
 @pytest.mark.parametrize(
     ("kind", "language"),
     [(kind, "en") for kind in KINDS]
-    + [(kind, "zh") for kind in KINDS if kind.startswith(("item_", "event_text", "query", "review"))],
+    + [
+        (kind, "zh")
+        for kind in KINDS
+        if kind in HELD_OUT or kind.startswith(("item_", "event_text", "query", "review"))
+    ],
 )
 def test_each_kind_works_in_a_small_shop_and_changes_rows_of_its_table(kind: str, language: str) -> None:
     before = shop(language, products=30, people=12, sessions=40)
@@ -192,6 +200,59 @@ def test_faults_are_the_ones_their_names_say() -> None:
     after, truth = plant(before, seed=9, count=4, kinds=["position_repeated"])
     shown = after["events"][after["events"]["event_type"] == "impression"]
     assert shown.duplicated(["request_id", "position"]).sum() == 4
+
+
+def planted(kind: str, count: int = 4) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The events after planting one kind, and those of them that the truth names."""
+    after, truth = plant(shop(), seed=9, count=count, kinds=[kind])
+    events = after["events"]
+    return events, events[events["event_id"].isin(truth["key"])]
+
+
+def test_lists_clicks_and_sessions_are_broken_as_their_kinds_say() -> None:
+    events, _ = planted("list_with_hole")
+    places = events[events["event_type"] == "impression"].groupby("request_id")["position"]
+    assert ((places.max() - places.min() + 1) > places.size()).sum() == 4
+    events, _ = planted("list_split_in_time")
+    assert (events[events["event_type"] == "impression"].groupby("request_id")["timestamp"].nunique() == 2).sum() == 4
+    events, rows = planted("request_id_reused")
+    assert (events.dropna(subset=["request_id"]).groupby("request_id")["user_id"].nunique() == 2).sum() == 4
+    _, rows = planted("session_splintered")
+    assert (rows.groupby("request_id")["session_id"].nunique() == rows.groupby("request_id").size()).all()
+    _, rows = planted("session_one_instant")
+    assert (rows.groupby("session_id")["timestamp"].nunique() == 1).all()
+    events, rows = planted("click_position_differs")
+    seen = events[events["event_type"] == "impression"].set_index(["request_id", "item_id"])["position"]
+    assert all(seen[row.request_id, row.item_id] != row.position for row in rows.itertuples())
+
+
+def test_orders_are_broken_as_their_kinds_say() -> None:
+    events, _ = planted("order_over_days")
+    bought = events.dropna(subset=["order_id"]).groupby("order_id")
+    assert ((bought["timestamp"].max() - bought["timestamp"].min()) > pd.Timedelta(days=1)).sum() == 4
+    assert (bought["user_id"].nunique() == 1).all()
+    _, rows = planted("order_total_on_line")
+    prices = rows["item_id"].map(shop()["items"].set_index("item_id")["price"])
+    totals = (prices * rows["quantity"]).groupby(rows["order_id"]).sum()
+    assert np.allclose(rows["value"], rows["order_id"].map(totals))
+    assert (rows.groupby("order_id").size() >= 2).all()
+    events, rows = planted("cart_after_purchase")
+    done = events[events["event_type"] == "purchase"].set_index(["session_id", "item_id"])["timestamp"]
+    assert all(row.timestamp > done[row.session_id, row.item_id] for row in rows.itertuples())
+    events, rows = planted("review_before_purchase")
+    done = events[events["event_type"] == "purchase"].groupby(["user_id", "item_id"])["timestamp"].min()
+    assert all(row.timestamp < done[row.user_id, row.item_id] for row in rows.itertuples())
+
+
+def test_a_city_lies_elsewhere_for_one_user_alone() -> None:
+    before = dict(shop())
+    regions = ["Camden", "Leeds", "Cardiff"] * 20
+    before["users"] = before["users"].assign(city=regions, region=[{"Leeds": "North"}.get(c, "South") for c in regions])
+    before["users"] = before["users"].drop(columns=["age", "gender"]).astype("str")
+    after, truth = plant(before, seed=9, count=2, kinds=["user_city_elsewhere"])
+    spoilt = after["users"][after["users"]["user_id"].isin(truth["key"])]
+    assert set(truth["column"]) == {"region"}
+    assert ((spoilt["city"] == "Leeds") == (spoilt["region"] == "South")).all()
 
 
 @pytest.mark.parametrize("old", [False, True])

@@ -35,7 +35,7 @@ def breadth_figure(breadth: pd.DataFrame) -> Figure:
 
 
 def novel_table(results: pd.DataFrame) -> pd.DataFrame:
-    """NDCG@10 on products new to the household, rankers and paired differences, with intervals."""
+    """NDCG@10 on products new to the user, rankers and paired differences, with intervals."""
     shown = table(results, "ndcg", NOVEL)
     subjects = ["popularity", "text_model", "fusion_without_text", "fusion", "fusion - fusion_without_text"]
     chosen = shown.loc[[name for name in subjects if name in shown.index]].round(4)
@@ -51,14 +51,14 @@ def finding(results: pd.DataFrame, breadth: pd.DataFrame, coupons: pd.Series, no
     against = (
         "better than" if plain["low"] > 0 else "worse than" if plain["high"] < 0 else "not provably different from"
     )
-    households, fitting = coupons.iloc[:2].astype(int)
+    users, fitting = coupons.iloc[:2].astype(int)
     return "\n".join(
         [
             f"- The lists show {fusion.coverage:.1%} of the eligible products, where popularity shows "
             f"{popular.coverage:.1%}; {fusion.diversity:.0%} of a list's products differ in type.",
-            f"- {novel['fusion']:.1%} of the places go to products that are new to the household "
+            f"- {novel['fusion']:.1%} of the places go to products that are new to the user "
             f"(popularity: {novel['popularity']:.1%}). A shop that wants more discovery has to ask for it by a rule.",
-            f"- A valid coupon fits the list of {fitting:,} of {households:,} households.",
+            f"- A valid coupon fits the list of {fitting:,} of {users:,} users.",
             f"- On novel products the text model {helped}: {signed(gain)} NDCG@10. The fusion is {against} plain "
             f"popularity there ({signed(plain)}).",
             "- What to keep in mind: the text model was trained on promoted products only, and product texts are types "

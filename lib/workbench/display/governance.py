@@ -127,12 +127,12 @@ def pair_examples(pairs: Table | None, most: int = 3) -> pd.DataFrame | None:
 
 
 def left_out(rows: pd.DataFrame) -> pd.DataFrame | None:
-    """What no pair stands for, and why: columns reason, rows, unit."""
+    """What no pair stands for, and why; columns reason, rows, unit, of which the unit is said above the table."""
     if rows.empty:
         _say("Nothing was left out of the pairs.")
         return None
     display(Markdown(f"In no pair stand {rows['rows'].sum():,} rows ({rows['unit'].iloc[0]}):"))
-    return rows
+    return rows.drop(columns="unit")
 
 
 @or_why

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from workbench.artifacts import Stage, StageError
 from workbench.display.style import MUTED
-from workbench.governance import corrections
+from workbench.governance.labels import corrections
 from workbench.spelling import nearest
 
 SHOWN = ("text", "label", "suggested", "self_confidence", "quality")

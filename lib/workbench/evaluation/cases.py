@@ -1,4 +1,4 @@
-"""The pages of a case study: a household's history, its list with reasons, and the coupons that fit."""
+"""The pages of a case study: a user's history, their list with reasons, and the coupons that fit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Case:
     titles: pd.Series
 
     def history(self, user_id: str, top: int = 8) -> pd.DataFrame:
-        """What the household bought most often: ``product, orders, last week``."""
+        """What the user bought most often: ``product, orders, last week``."""
         mine = self.purchases[self.purchases.user_id == user_id].drop_duplicates(["item_id", "order_id"])
         table = mine.groupby("item_id").agg(orders=("order_id", "size"), last=("week", "max")).reset_index()
         table = table.sort_values(["orders", "last", "item_id"], ascending=[False, False, True]).head(top)
@@ -55,7 +55,7 @@ class Case:
         })  # fmt: skip
 
     def chosen(self, count: int) -> list[str]:
-        """Households to show: spread evenly from the longest history to the shortest, so not the flattering ones."""
+        """Users to show: spread evenly from the longest history to the shortest, so not the flattering ones."""
         orders = self.purchases[self.purchases.user_id.isin(self.lists.user_id)].groupby("user_id").order_id.nunique()
         ordered = orders.sort_values(ascending=False, kind="stable").index
         places = [round((i + 0.5) * len(ordered) / count) for i in range(count)]

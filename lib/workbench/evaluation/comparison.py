@@ -1,4 +1,4 @@
-"""Rankers side by side: every figure with its interval over households, every difference paired."""
+"""Rankers side by side: every figure with its interval over users, every difference paired."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Slice = Callable[[pd.DataFrame], np.ndarray]  # rows of (user, item) codes → w
 CUT = {"ndcg", "recall", "precision"}  # metrics that have a k; the reciprocal rank has none
 
 
-def household_values(period: Period, rankers: Sequence[str], k: int = 10, inside: Slice | None = None) -> pd.DataFrame:
-    """Each ranker's metrics of each household.
+def user_values(period: Period, rankers: Sequence[str], k: int = 10, inside: Slice | None = None) -> pd.DataFrame:
+    """Each ranker's metrics of each user.
 
     Args:
         period: candidates with a ``by_<ranker>`` score each.
         rankers: their names.
         k: cut-off.
-        inside: ranks, and looks for, only the pairs of this slice; households without truth in it do not count.
+        inside: ranks, and looks for, only the pairs of this slice; users without truth in it do not count.
 
     Returns:
-        [households, (ranker, metric)], indexed by user code.
+        [users, (ranker, metric)], indexed by user code.
     """
     pairs, truth = period.pairs, period.truth
     if inside is not None:
@@ -46,7 +46,7 @@ def compare(
     resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """All rankers, metrics and slices with bootstrap intervals over households.
+    """All rankers, metrics and slices with bootstrap intervals over users.
 
     Args:
         period: candidates and truth.
@@ -62,7 +62,7 @@ def compare(
     """
     frames = []
     for name, inside in (slices or {"all": None}).items():
-        values = household_values(period, rankers, k, inside)
+        values = user_values(period, rankers, k, inside)
         if values.empty:
             continue
         differences = {f"{a} - {b}": values.xs(a, axis=1) - values.xs(b, axis=1) for a, b in versus}

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from workbench.evaluation.comparison import household_values
+from workbench.evaluation.comparison import user_values
 from workbench.metrics.ranking import rank_by_score
 from workbench.ranking.period import Period
 
 
 def top_lists(period: Period, rankers: Sequence[str], k: int = 20) -> pd.DataFrame:
-    """The first k of each household and ranker, with the original ids.
+    """The first k of each user and ranker, with the original ids.
 
     Returns:
         ``ranker, user_id, item_id, rank`` (from 1), ``score, bought`` (in the label window), ``repeat, row``
@@ -38,11 +38,11 @@ def top_lists(period: Period, rankers: Sequence[str], k: int = 20) -> pd.DataFra
     return pd.concat(parts, ignore_index=True)
 
 
-def check_against_reference(period: Period, rankers: Sequence[str], households: int = 200, k: int = 10) -> float:
-    """Hold our metrics of the first households against ``ir-measures`` on the same lists, ties broken.
+def check_against_reference(period: Period, rankers: Sequence[str], count: int = 200, k: int = 10) -> float:
+    """Hold our metrics of the first `count` users against ``ir-measures`` on the same lists, ties broken.
 
     Returns:
-        The largest difference of any household, ranker and metric (NDCG@k, recall@k, precision@k, MRR).
+        The largest difference of any user, ranker and metric (NDCG@k, recall@k, precision@k, MRR).
 
     Raises:
         ValueError: it is above 1e-9, so one of the two is wrong.
@@ -51,7 +51,7 @@ def check_against_reference(period: Period, rankers: Sequence[str], households: 
     from ir_measures import RR, P, R, nDCG
 
     names = {nDCG @ k: "ndcg", R @ k: "recall", P @ k: "precision", RR: "mrr"}
-    users = period.truth.user.unique()[:households]
+    users = period.truth.user.unique()[:count]
     some = replace(
         period, pairs=period.pairs[period.pairs.user.isin(users)], truth=period.truth[period.truth.user.isin(users)]
     )
@@ -67,7 +67,7 @@ def check_against_reference(period: Period, rankers: Sequence[str], households: 
         theirs = pd.DataFrame(measured, columns=["user", "metric", "value"]).pivot(
             index="user", columns="metric", values="value"
         )
-        ours = household_values(some, [ranker], k)[ranker]
+        ours = user_values(some, [ranker], k)[ranker]
         worst = max(worst, float((ours - theirs.reindex(ours.index).fillna(0)[ours.columns]).abs().max().max()))
     if not worst <= 1e-9:
         raise ValueError(f"our metrics differ from ir-measures by {worst:.1e}: do not trust this evaluation")

@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def coverage(lists: pd.DataFrame, catalogue_size: int, k: int = 10) -> pd.Series:
-    """Share of the catalogue's items that stand on at least one household's first k: one figure a ranker.
+    """Share of the catalogue's items that stand on at least one user's first k: one figure a ranker.
 
     Args:
         lists: ``ranker, user_id, item_id, rank`` (from 1).
@@ -17,7 +17,7 @@ def coverage(lists: pd.DataFrame, catalogue_size: int, k: int = 10) -> pd.Series
 
 
 def diversity(lists: pd.DataFrame, kind: pd.Series, k: int = 10) -> pd.Series:
-    """Mean over households of the distinct kinds on a list, divided by its length: 1 = no kind twice.
+    """Mean over users of the distinct kinds on a list, divided by its length: 1 = no kind twice.
 
     Args:
         lists: ``ranker, user_id, item_id, rank`` (from 1).
@@ -35,5 +35,5 @@ def breadth(lists: pd.DataFrame, catalogue_size: int, kind: pd.Series, k: int = 
 
 
 def novel_share(lists: pd.DataFrame, k: int = 10) -> pd.Series:
-    """Share of the first k places that hold a product new to the household, by ranker."""
+    """Share of the first k places that hold a product new to the user, by ranker."""
     return 1 - lists[lists["rank"] <= k].groupby("ranker")["repeat"].mean()

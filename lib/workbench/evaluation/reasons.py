@@ -24,8 +24,8 @@ def reasons(features: pd.DataFrame, contributions: pd.DataFrame, top: int = 2) -
         top: reasons a row.
 
     Returns:
-        [rows] text such as "bought before (6 orders, last 2 weeks ago); popular now (11 % of households)". Families
-        that speak against the item are left out, and so are the household's habits and the simple rankers' common
+        [rows] text such as "bought before (6 orders, last 2 weeks ago); popular now (11 % of users)". Families
+        that speak against the item are left out, and so are the user's habits and the simple rankers' common
         choice: the one is the same for all its items, the other repeats what its parts say.
     """
     families = by_family(contributions).drop(columns=SILENT, errors="ignore")
@@ -49,11 +49,11 @@ def shares(contributions: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 
 
 def _details(features: pd.DataFrame) -> dict[str, pd.Series]:
-    """Figures for the families that have plain ones; empty where the household has none."""
+    """Figures for the families that have plain ones; empty where the user has none."""
     orders, ago = features.own_orders, features.own_recency
     own = [f" ({n:.0f} orders, last {_ago(weeks)})" for n, weeks in zip(orders, ago, strict=True)]
     kind = features.type_orders.map(" ({:.0f} orders)".format)
-    share = features.by_popularity.map(" ({:.1%} of households)".format)
+    share = features.by_popularity.map(" ({:.1%} of users)".format)
     return {
         family("own_orders"): pd.Series(own, features.index).where(orders.notna(), " (never)"),
         family("type_orders"): kind.where(features.type_orders.notna(), " (never)"),

@@ -9,11 +9,11 @@ from workbench.evaluation.comparison import Slice
 from workbench.ranking.interactions import Interactions, belongs
 
 HEAD_SHARE = 0.8  # the head is the fewest items that make this share of all orders
-COLD_SHARE = 0.25  # the quarter of households with the fewest orders
+COLD_SHARE = 0.25  # the quarter of users with the fewest orders
 
 
 def standard_slices(interactions: Interactions) -> dict[str, Slice | None]:
-    """All pairs; repeat and novel products of the household; head and tail products; warm and cold households.
+    """All pairs; repeat and novel products of the user; head and tail products; warm and cold users.
 
     Everything is told from purchases up to the cut, so that a slice never depends on what it measures.
     """
@@ -36,8 +36,8 @@ def standard_slices(interactions: Interactions) -> dict[str, Slice | None]:
         "novel products": lambda rows: ~repeat(rows),
         "head products": in_head,
         "tail products": lambda rows: ~in_head(rows),
-        "warm households": lambda rows: ~is_cold(rows),
-        "cold households": is_cold,
+        "warm users": lambda rows: ~is_cold(rows),
+        "cold users": is_cold,
     }
 
 

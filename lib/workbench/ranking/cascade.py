@@ -66,17 +66,17 @@ def add_text_model(
     score: Callable[[list[str], list[str]], np.ndarray],
     n: int,
 ) -> dict[str, float]:
-    """Re-score the first ``n`` candidates of each household and add the ranker ``text_model`` to the period.
+    """Re-score the first ``n`` candidates of each user and add the ranker ``text_model`` to the period.
 
     As a ranker it keeps the cheap order behind what it has read. As a feature it is missing there, and so that this
     alone tells the fusion nothing, the cheap order and the choice are features of their own.
 
     Args:
         period: with the scores of the cheap rankers.
-        contexts: user_id → text of the household's past.
+        contexts: user_id → text of the user's past.
         items: ``item_id, title``.
         score: the text model.
-        n: candidates of a household that it gets to see.
+        n: candidates of a user that it gets to see.
 
     Returns:
         What it cost: pairs asked for, distinct pairs scored, seconds, and their share of all candidates.
@@ -103,7 +103,7 @@ def add_text_model(
     lowest = scores[read].min() if read.any() else 0.0
     period.pairs["by_text_model"] = np.where(read, scores, lowest - 2 + fused)  # the fused score is below 1
     return {
-        "products a household (N)": n,
+        "products a user (N)": n,
         "pairs": int(chosen.sum()),
         "distinct pairs scored": len(asked),
         "share of all candidates": round(float(chosen.mean()), 4),

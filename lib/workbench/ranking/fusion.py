@@ -108,17 +108,17 @@ def cross_validate(
     folds: int = 3,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """NDCG@10 of each setting on households it was not fitted on, within the label window.
+    """NDCG@10 of each setting on users it was not fitted on, within the label window.
 
     Args:
         settings: unfitted fusions to compare.
         pairs: ``user``, ``item``, ``label``.
         features: [pairs, features].
         truth_size: relevant items of each user.
-        folds: households are dealt into so many parts.
+        folds: users are dealt into so many parts.
 
     Returns:
-        One row a setting: its fields, ``ndcg`` and ``standard_error`` over households.
+        One row a setting: its fields, ``ndcg`` and ``standard_error`` over users.
     """
     fold = pd.Series(np.random.default_rng(seed).integers(0, folds, len(truth_size)), truth_size.index)
     part = fold.reindex(pairs.user).to_numpy()

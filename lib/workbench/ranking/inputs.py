@@ -10,7 +10,7 @@ from ibis import _
 
 from workbench.data.engine import connect
 from workbench.data.offers import personal_offers
-from workbench.governance.labels import contexts
+from workbench.governance.labels.contexts import contexts
 
 COLUMNS = ["user_id", "item_id", "order_id", "week", "quantity", "value"]
 
@@ -32,10 +32,10 @@ def read_purchases(events: Path) -> pd.DataFrame:
     return rows[COLUMNS]
 
 
-def household_contexts(events: Path, items: Path, week: int) -> pd.Series:
-    """Each household's past as text at the beginning of a week, worded as in the training pairs: user_id → text.
+def user_contexts(events: Path, items: Path, week: int) -> pd.Series:
+    """Each user's past as text at the beginning of a week, worded as in the training pairs: user_id → text.
 
-    A household that bought nothing lately has none.
+    A user that bought nothing lately has none.
     """
     con = connect()
     purchases = con.read_parquet(str(events)).filter(_.event_type == "purchase", _.week < week)
@@ -52,11 +52,11 @@ def last_moment(events: Path, week: int) -> pd.Timestamp:
 
 
 def fitting_offers(offers: Path, audience: Path, lists: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
-    """The coupons that a household holds at a moment for a product of its own list.
+    """The coupons that a user holds at a moment for a product of their own list.
 
     Args:
         offers: coupon × product with the time it is valid.
-        audience: campaign × household; the full join of both is far larger than any list, and never computed.
+        audience: campaign × user; the full join of both is far larger than any list, and never computed.
         lists: ``user_id, item_id, rank``.
         moment: UTC.
 

@@ -55,11 +55,11 @@ class Period:
         each = self.pairs.groupby("user").size()
         figures = {
             "eligible products": f"{len(self.interactions.items):,}",
-            "households with truth": f"{len(self.truth_size):,}",
+            "users with truth": f"{len(self.truth_size):,}",
             "of them never seen before": f"{(self.truth_size.index >= len(self.interactions.users)).sum():,}",
-            "households left out, without truth": f"{self.without_truth:,}",
-            "products bought by a household, mean": f"{self.truth_size.mean():.1f}",
-            "candidates of a household, median": f"{each.median():.0f}",
+            "users left out, without truth": f"{self.without_truth:,}",
+            "products bought by a user, mean": f"{self.truth_size.mean():.1f}",
+            "candidates of a user, median": f"{each.median():.0f}",
             "candidates that were bought": f"{self.pairs.label.mean():.1%}",
             "recall of the candidates (ceiling)": f"{self.ceiling:.1%}",
         }

@@ -13,7 +13,7 @@ from ibis.expr.types import StringValue, Table
 
 from workbench.data import contract, engine
 from workbench.data.timetable import Timetable
-from workbench.governance import splits
+from workbench.governance.labels import splits
 from workbench.governance.recipes.documents import catalogue_documents, drawn
 
 STEPS = ("exposure", "positions", "relevance", "pairs", "corpus", "aggregates", "timetable")

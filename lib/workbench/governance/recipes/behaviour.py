@@ -10,9 +10,9 @@ from ibis.expr.types import Table
 from workbench.data import contract, engine
 from workbench.data.timetable import SHORTEST, Timetable
 from workbench.governance import aggregates
-from workbench.governance import grades as graded
-from workbench.governance import positions as ranks
-from workbench.governance.recipes import told
+from workbench.governance.labels import grades as graded
+from workbench.governance.labels import positions as ranks
+from workbench.governance.recipes import log_texts
 from workbench.governance.recipes.base import Exposed, Pairing, as_pairs
 from workbench.governance.recipes.documents import EARLIEST, HELD_OUT, drawn
 from workbench.governance.recipes.lists import TAKEN, Lists
@@ -224,5 +224,5 @@ class BehaviourRecipe(Pairing):
         if self._undated and "pairs" in self.omitted:
             return super()._corpus()
         order = EARLIEST if self.wishes.split_by == "time" else HELD_OUT
-        behaved = told.documents_of(self._lists.dated(), self.items, self._taken, order, self._language())
+        behaved = log_texts.documents_of(self._lists.dated(), self.items, self._taken, order, self._language())
         return drawn(self._documents().union(behaved), self.wishes.corpus_docs, order)

@@ -7,7 +7,7 @@ from ibis import _
 from ibis.expr.types import StringValue, Table
 
 from workbench.data import engine
-from workbench.governance import splits
+from workbench.governance.labels import splits
 
 LATER = 0.1  # share of the catalogue's texts that pretraining is judged by, where nothing has a time
 EARLIEST = ("train", "valid", "test")

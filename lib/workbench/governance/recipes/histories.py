@@ -8,8 +8,8 @@ from ibis.expr.types import IntegerValue, StringValue, Table
 
 from workbench.data import engine
 from workbench.data.contract import SPLITS
-from workbench.governance import splits
-from workbench.governance.labels import LENGTH
+from workbench.governance.labels import splits
+from workbench.governance.labels.contexts import LENGTH, in_a_row
 from workbench.governance.recipes import negatives
 from workbench.governance.recipes.base import Pairing, as_pairs
 from workbench.governance.recipes.documents import catalogue_documents, documents
@@ -66,11 +66,7 @@ class HistoriesRecipe(Pairing):
     def _contexts(self) -> Table:
         """history_id, context; none where no item has a title."""
         steps = self._steps(self._histories).join(self.items.select("item_id", "title"), "item_id")
-        order = ibis.window(group_by="history_id", order_by=[steps.place.desc()])
-        ranked = steps.mutate(rank=ibis.row_number().over(order)).filter(_.rank < LENGTH)
-        slots = {f"slot{i}": ranked.title.max(where=ranked["rank"] == i) for i in range(LENGTH)}
-        filled = ranked.group_by("history_id").agg(**slots)
-        return filled.select("history_id", context=ibis.literal("; ").join([filled[slot] for slot in slots]))
+        return in_a_row(steps, ["history_id"], "title", [steps.place.desc()], LENGTH)
 
     def _negatives(self, known: Table) -> Table:
         all_of_them = self._histories.mutate(moment=_turn(self._histories.split))

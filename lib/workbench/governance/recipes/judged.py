@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from workbench.data import engine
-from workbench.governance import splits
+from workbench.governance.labels import splits
 from workbench.governance.recipes.base import NO_PRODUCT, Pairing, as_pairs
 from workbench.governance.recipes.documents import HELD_OUT, catalogue_documents, documents, folded
 

@@ -16,8 +16,9 @@ from ibis import _
 from ibis.expr.types import IntegerValue, StringValue, Table
 
 from workbench.data import engine
-from workbench.governance import grades as graded
-from workbench.governance import labels, splits
+from workbench.governance.labels import grades as graded
+from workbench.governance.labels import splits
+from workbench.governance.labels.contexts import MEMORY, contexts
 from workbench.governance.recipes import negatives
 from workbench.governance.recipes.base import NO_PRODUCT, Wishes
 from workbench.governance.recipes.documents import folded
@@ -26,7 +27,7 @@ TAKEN = ("click", "cart", "purchase")
 UNLISTED = "names no shown list"
 REPEATED = "the same product is in its group already"
 OUTSIDE = "of weeks outside the splits"
-UNTOLD = f"no query, and nothing that the user took in the {labels.MEMORY} weeks before: there is no context"
+UNTOLD = f"no query, and nothing that the user took in the {MEMORY} weeks before: there is no context"
 BOUGHT = "not taken then, and bought later in the split's weeks: no negative"
 
 
@@ -67,7 +68,7 @@ class Lists:
         )  # fmt: skip
         asked = engine.keep(self.con, "groups", asked.mutate(split=self._split(asked.week, asked.user_id, asked.query)))
         took = self.events.filter(_.event_type.isin(self.kinds)).select("user_id", "item_id", "week")
-        known = engine.keep(self.con, "contexts", labels.contexts(took, self.items, asked))
+        known = engine.keep(self.con, "contexts", contexts(took, self.items, asked))
         told = asked.left_join(known, ["user_id", "week"]).select(*asked.columns, lately=known.context)
         told = told.mutate(context=ibis.coalesce(told.query, told.lately)).drop("lately")
         return engine.keep(self.con, "moments", told)

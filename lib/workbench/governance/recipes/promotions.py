@@ -8,8 +8,10 @@ from ibis.expr.types import Table
 
 from workbench.data import engine
 from workbench.data.timetable import SHORTEST, Timetable
-from workbench.governance import aggregates, corpus, labels, text
-from workbench.governance import exposure as promoted
+from workbench.governance import aggregates
+from workbench.governance.labels import exposure
+from workbench.governance.labels.exposure import Size
+from workbench.governance.recipes import baskets, grocery_words, promoted
 from workbench.governance.recipes.base import Exposed, Recipe
 
 
@@ -36,10 +38,10 @@ class PromotionsRecipe(Recipe):
 
     def exposure(self) -> Exposed:
         """Every exposed purchase, a sample of what was exposed and not bought, and the size of the view behind it."""
-        size, rate, estimate = self._size, promoted.positive_rate(self._bought, self._sampled), self._estimate
-        events = labels.events(self.tables["events"], self._bought, self._sampled)
+        size, rate, estimate = self._size, exposure.positive_rate(self._bought, self._sampled), self._estimate
+        events = promoted.events(self.tables["events"], self._bought, self._sampled)
         events = engine.keep(self.con, "all_events", events)
-        coverage = promoted.coverage(events)
+        coverage = exposure.coverage(events)
         never = coverage.set_index("channel")["share"].get("never promoted", 0.0)
         findings = (
             f"Visits joined with all promotions of their store and week would be {size.joined:,} rows; the view of "
@@ -55,7 +57,7 @@ class PromotionsRecipe(Recipe):
     def pairs(self) -> Table:
         """All exposed purchases of the household-weeks drawn, and their sampled non-purchases."""
         windows, targets = self.timetable.splits(), self.wishes.pair_targets
-        return labels.pairs(self.con, self.tables["events"], self.items, self._exposed, windows, targets)
+        return promoted.pairs(self.con, self.tables["events"], self.items, self._exposed, windows, targets)
 
     def given(self) -> int:
         """All exposed purchases, and the sampled non-purchases."""
@@ -64,12 +66,12 @@ class PromotionsRecipe(Recipe):
     def left_out(self) -> pd.DataFrame:
         """Exposed products that no pair stands for: reason, rows, unit."""
         windows, targets = self.timetable.splits(), self.wishes.pair_targets
-        return self._counted(labels.left_out(self.tables["events"], self.items, self._exposed, windows, targets))
+        return self._counted(promoted.left_out(self.tables["events"], self.items, self._exposed, windows, targets))
 
     def _corpus(self) -> Table:
         """Products and baskets in words: train what was sold until the text model's cut, valid what came after it."""
         last, docs = (self.timetable.text_train, self.timetable.text_valid), self.wishes.corpus_docs
-        return corpus.corpus(self.items, self.tables["events"], *last, docs["train"], docs["valid"])
+        return baskets.corpus(self.items, self.tables["events"], *last, docs["train"], docs["valid"])
 
     def aggregates(self) -> dict[str, Table]:
         """Sums of purchases, as of the weeks that the rankers are fitted until."""
@@ -77,35 +79,35 @@ class PromotionsRecipe(Recipe):
         return aggregates.aggregates(self.tables["events"], self.items, cuts)
 
     def _described(self) -> Table:
-        return text.finish(self.tables["items"])
+        return grocery_words.finish(self.tables["items"])
 
     @property
     def _exposed(self) -> Table:
-        return labels.exposures(self._bought, self._sampled)
+        return promoted.exposures(self._bought, self._sampled)
 
     @cached_property
     def _places(self) -> Table:
-        return engine.keep(self.con, "places", promoted.places(self.tables["events"], self.tables["promotions"]))
+        return engine.keep(self.con, "places", exposure.places(self.tables["events"], self.tables["promotions"]))
 
     @cached_property
     def _reach(self) -> Table:
-        return engine.keep(self.con, "reach", promoted.reach(self._places, self.tables["promotions"]))
+        return engine.keep(self.con, "reach", exposure.reach(self._places, self.tables["promotions"]))
 
     @cached_property
-    def _size(self) -> promoted.Size:
-        return promoted.size(self._reach)
+    def _size(self) -> Size:
+        return exposure.size(self._reach)
 
     @cached_property
     def _bought(self) -> Table:
-        found = promoted.bought(self.tables["events"], self._places, self.tables["promotions"])
+        found = exposure.bought(self.tables["events"], self._places, self.tables["promotions"])
         return engine.keep(self.con, "bought", found)
 
     @cached_property
     def _sampled(self) -> Table:
         events, promotions, wishes = self.tables["events"], self.tables["promotions"], self.wishes
-        drawn = promoted.sample(events, self._places, promotions, self._reach, wishes.negatives, salt=str(wishes.seed))
+        drawn = exposure.sample(events, self._places, promotions, self._reach, wishes.negatives, salt=str(wishes.seed))
         return engine.keep(self.con, "sampled", drawn)
 
     @property
     def _estimate(self) -> float:
-        return promoted.estimated_rows(self._bought, self._sampled)
+        return exposure.estimated_rows(self._bought, self._sampled)

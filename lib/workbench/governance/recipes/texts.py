@@ -7,7 +7,7 @@ from ibis import _
 from ibis.expr.types import Table
 
 from workbench.data import contract, engine
-from workbench.governance import splits
+from workbench.governance.labels import splits
 from workbench.governance.recipes.base import UNKNOWN, Pairing, as_pairs
 from workbench.governance.recipes.documents import HELD_OUT, catalogue_documents, first_split, folded
 

@@ -1,4 +1,4 @@
-"""Rule sets, one module a kind of shop: `RULES`, `CLEANING_ORDER`, `MIN_QUALITY`, and the tables as rules see them."""
+"""Rule sets: `shop` for any shop and `grocery` for one, made of the rules by table; and rules that a shop declares."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from typing import Any
 
 from ibis.expr.types import Table
 
-from workbench.governance import declared
 from workbench.governance.quality import Rule, Tables
-from workbench.governance.rules import grocery, shop
+from workbench.governance.rules import declared, grocery, shop
 from workbench.spelling import nearest
 
 SETS = {"grocery": grocery, "shop": shop}

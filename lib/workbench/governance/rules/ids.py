@@ -12,8 +12,8 @@ from ibis import _
 from ibis.expr.types import StringColumn, StringValue, Table, Value
 
 from workbench.data import engine
-from workbench.governance import characters
 from workbench.governance.quality import Rule, Tables
+from workbench.governance.signals import characters
 
 SAMPLE = 5000  # ids from which the form is read
 ENOUGH = 50  # ids below which there is no usual form

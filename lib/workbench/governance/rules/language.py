@@ -3,7 +3,7 @@
 import ibis
 from ibis.expr.types import Table, Value
 
-from workbench.governance.characters import HAN, KANA_HANGUL
+from workbench.governance.signals.characters import HAN, KANA_HANGUL
 
 LANGUAGE = r"^[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$"  # BCP 47
 OTHER_SCRIPT = r"[\x{0370}-\x{05FF}\x{0600}-\x{06FF}\x{0E00}-\x{0E7F}\x{3040}-\x{30FF}\x{AC00}-\x{D7AF}]"

@@ -7,7 +7,7 @@ from ibis.expr.types import Table, Value
 
 from workbench.data import contract
 from workbench.governance.quality import Rule, Tables
-from workbench.governance.rules import events, histories, items, judgments, log, offers, people, texts
+from workbench.governance.rules.tables import events, histories, items, judgments, log, offers, people, texts
 
 # No column names a judgment alone: a query has many products, a product many queries, and some pairs are judged twice.
 # The record tells the rows of one product apart by number (`copies.numbered`), as it does those of any repeated key.

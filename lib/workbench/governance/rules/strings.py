@@ -7,8 +7,8 @@ from operator import or_
 import ibis
 from ibis.expr.types import BooleanValue, StringValue, Table, Value
 
-from workbench.governance import characters
 from workbench.governance.quality import Rule, Tables
+from workbench.governance.signals import characters
 
 PUNCTUATION = r"[\s\p{P}\p{S}\x{3000}]*"
 PLACEHOLDER = (

@@ -8,7 +8,7 @@ from ibis import _
 from ibis.expr.types import BooleanValue, StringValue, Table
 
 from workbench.data import engine
-from workbench.governance.characters import HAN, KANA_HANGUL
+from workbench.governance.signals.characters import HAN, KANA_HANGUL
 
 LETTERS, DIFFERENT = 8, 2  # a text of so many letters or digits, of which at most so many differ
 WORDS = 3  # words, or pairs of characters, below which nothing can be told

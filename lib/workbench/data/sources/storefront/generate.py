@@ -43,7 +43,7 @@ def name(options: Mapping[str, Any]) -> str:
     """Folder of a storefront: one for each set of options and state of the generator."""
     given = {key: options[key] for key in sorted(options)}
     code = sha256(repr(given).encode())
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         code.update(file.name.encode() + b"\0" + file.read_bytes())
     return f"{options['language']}-{options['events']}-{options['click_model']}-{code.hexdigest()[:12]}"
 

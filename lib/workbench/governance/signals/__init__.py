@@ -1,0 +1,1 @@
+"""Signals that rules judge by and that take more than a condition: broken characters, near-duplicates, robots."""
