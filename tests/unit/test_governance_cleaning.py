@@ -6,8 +6,10 @@ import pytest
 import small_shop
 
 from workbench.data import engine
+from workbench.data.raw.reading import LINE
 from workbench.governance import cleaning, quality
 from workbench.governance.cleaning import passes, record
+from workbench.governance.cleaning.record import READING
 from workbench.governance.cleaning.replay import replay
 from workbench.governance.quality import Rule, copies
 from workbench.governance.rules import grocery
@@ -422,3 +424,22 @@ def test_only_rules_that_read_what_changed_are_measured_again(monkeypatch):
     cleaned = cleaning.clean(con, raw, raw, rules, {"items": "item_id", "events": "event_id"}, before)
     assert asked == [["orphan"]]
     assert cleaned.tables["events"].execute()["event_id"].tolist() == ["a"]
+
+
+def test_what_a_reader_changed_is_a_repair_before_all_others():
+    con = engine.connect("500MB", threads=1)
+    unparsed = {
+        "table": ["items", "items"], "key": ["items.csv:3", "items.csv:4"], "column": ["price", LINE],
+        "value": ["twelve", "4,Schn\\xfcrschuh,3"], "problem": ["no number, null in the table", "decoded as cp1252"],
+    }  # fmt: skip
+    raw = {"items": con.create_table("i", {"item_id": ["a"]}), "unparsed": con.create_table("u", unparsed)}
+    cleaned = cleaning.clean(con, raw, raw, [], {"items": "item_id"}, quality.measure(raw, []))
+    told = cleaned.repairs.order_by("key").execute()
+    assert told[["rule", "key", "column", "before"]].to_numpy().tolist() == [
+        [READING, "items.csv:3", "price", "twelve"],
+        [READING, "items.csv:4", LINE, "4,Schn\\xfcrschuh,3"],
+    ]
+    assert told["after"].isna().tolist() == [True, False]
+    assert told["after"][1] == "decoded as cp1252"
+    assert set(told["step"]) == {0}
+    assert len(replay(con, raw, cleaned.repairs, cleaned.merges, cleaned.quarantine, {"items": "item_id"})) == 1

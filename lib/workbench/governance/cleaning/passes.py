@@ -87,7 +87,7 @@ def clean(
 
     Args:
         con: the engine.
-        tables: the tables as collected.
+        tables: the tables as collected; what a reader changed (the table `unparsed`) joins the repairs.
         seen: the same tables as rules see them: same rows, perhaps more columns.
         rules: what to apply; rules that only warn or stop change nothing here.
         keys: the key column of each table to clean (names without a table are passed over); a table later in the order
@@ -105,7 +105,7 @@ def clean(
     rules, failing = list(rules), set(measured.loc[measured["failing"] > 0, "rule"])
     columns = {name: list(tables[name].columns) for name in keys}
     state = _State(con, Scratch(con), {**tables, **seen}, dict(tables), keys, columns, repeats or Repeats(con))
-    state.repairs.append(record.conversions(conversions))
+    state.repairs += [record.conversions(conversions), record.readings(tables.get("unparsed"))]
     unread = engine.keep(con, "unread", record.unread(rejected))
     for name in keys:
         if acting := _acting(state, name, [rule for rule in rules if rule.table == name], failing):

@@ -12,6 +12,7 @@ import pandas as pd
 from ibis import _
 from ibis.expr.types import StringValue, Table, Value
 
+from workbench.data.raw.reading import LINE
 from workbench.governance.quality.copies import COPY, KEY
 from workbench.governance.quality.folding import fold, no_rows
 
@@ -29,6 +30,7 @@ or "copy" (a row went in favour of another: key and survivor are values of the t
 BY_THEN = -1
 ROW = "(row)"  # the column of a repair that adds a whole row
 CONVERSION = "conversion of a column"
+READING = "reading of a raw file"
 
 
 def as_text(value: Value) -> StringValue:
@@ -70,6 +72,23 @@ def conversions(found: Sequence[tuple[str, str, str, str]]) -> Table:
     """Record changes of whole columns by the source: table, columns, before, after."""
     rows = [(CONVERSION, table, "*", *rest, 0, None) for table, *rest in found]
     return ibis.memtable(pd.DataFrame(rows, columns=list(REPAIRS)).astype({"copy": "Int64"}), schema=REPAIRS)
+
+
+def readings(unparsed: Table | None) -> Table:
+    """Record what a reader changed: table, key (file and line), column, value as it stood, problem.
+
+    A value that does not parse became null; a whole line was read otherwise than it stood, and the problem says how.
+    """
+    if unparsed is None:
+        return no_rows(REPAIRS)
+    return unparsed.select(
+        "table", "key", "column",
+        rule=ibis.literal(READING),
+        before=unparsed["value"],
+        after=(unparsed["column"] == LINE).ifelse(unparsed["problem"], ibis.null("string")),
+        step=ibis.literal(0, "int64"),
+        copy=ibis.null("int64"),
+    )  # fmt: skip
 
 
 def unread(rejected: Table | None) -> Table:
