@@ -154,3 +154,9 @@ def test_chinese_is_drawn() -> None:
         figure.canvas.draw()
     plt.close(figure)
     assert not [str(warning.message) for warning in told if "Glyph" in str(warning.message)]
+
+
+def test_signs_that_a_browser_hides_are_shown() -> None:
+    page = failing_page({"repairs": pd.DataFrame({"before": [" a  b\u200b\n"], "after": ["a b"]})})
+    assert "␣a␣␣b⟨U+200B⟩⟨U+000A⟩<" in page
+    assert ">a b<" in page

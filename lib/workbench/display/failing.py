@@ -1,5 +1,6 @@
 """Rows that fail a quality rule, and what became of them: as tables for the report, and as a widget for JupyterLab."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
@@ -55,6 +56,12 @@ def _short(value: object) -> str:
     """A value as text that a table has room for, and in which a line may break between the fields of a raw row."""
     if value is None or value is pd.NA or value != value:
         return "–"
-    text = str(value)
+    text = _visible(str(value))
     cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
     return cut.replace('","', '",\u200b"')
+
+
+def _visible(text: str) -> str:
+    """The text with signs for what a browser hides, which is what many repairs change: stray spaces, control signs."""
+    spaced = re.sub(r"^ +| +$| {2,}", lambda found: "␣" * len(found.group()), text)
+    return "".join(sign if sign.isprintable() else f"⟨U+{ord(sign):04X}⟩" for sign in spaced)
