@@ -87,6 +87,8 @@ def fetch(
         for file in download(source, target, choices=_pairs(choose, "--choose"), pins=_pairs(pin, "--pin")):
             pinned = "verified" if file.pinned else f"its hash was not known before; sha256 {file.sha256}"
             console.print(f"{file.path}: {file.size:,} bytes, {pinned}", soft_wrap=True)
+            if file.kept:
+                console.print(f"{file.kept}: the other file that lay there", soft_wrap=True)
 
 
 @app.command()
@@ -202,7 +204,7 @@ def _file(read: Any) -> str:
     """What was found in one file."""
     how = [f"{read.rows:,} rows"]
     if read.encoding:
-        how.append(f"{read.encoding} (detected)" if read.detected else read.encoding)
+        how.append(read.read_as)
     if read.delimiter:
         how.append(f"delimiter {read.delimiter!r}")
     return f"  {read.file}: {', '.join(how)}"

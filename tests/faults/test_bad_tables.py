@@ -155,8 +155,60 @@ def test_utf8_lines_in_a_western_and_in_a_chinese_file_are_found(tmp_path: Path)
         assert any(f"read as {encoding} (detected)" in note for note in found.notes)
 
 
+def of_titles(titles: list[str], encoding: str) -> bytes:
+    return b"id,title,price\n" + b"".join(f"{i},{title},2\n".encode(encoding) for i, title in enumerate(titles))
+
+
+RUSSIAN = ["Кроссовки мужские красные", "Платье летнее", "Куртка зимняя тёплая с капюшоном"]
+TRADITIONAL = ["紅色運動鞋 非常舒服", "黑色皮鞋 男款", "夏季連衣裙 新款上市"]
+SIMPLIFIED = ["红色运动鞋 非常舒服", "黑色皮鞋 男款", "夏季连衣裙 新款上市"]
+CZECH = ["Červené boty pro muže", "Dámské šaty letní žluté", "Zimní bunda s kapucí"]
+
+
+@pytest.mark.parametrize(
+    ("titles", "real", "given", "said"),
+    [
+        (SIMPLIFIED, "gb18030", "utf-8", "is not utf-8: 3 of 3 lines"),
+        (RUSSIAN, "cp1251", "utf-8", "is not utf-8: 3 of 3 lines"),
+        (SIMPLIFIED, "utf-8", "cp1252", "is not cp1252: 3 of 3 lines"),  # it decodes, as 红
+        (CZECH, "utf-8", "latin-1", "is not iso8859-1: 3 of 3 lines"),
+        (SIMPLIFIED, "utf-8", "gb18030", "is not gb18030: 3 of 3 lines"),
+    ],
+)
+def test_a_given_encoding_that_most_lines_contradict_is_refused(
+    tmp_path: Path, titles: list[str], real: str, given: str, said: str
+) -> None:
+    message = refused(tmp_path, of_titles(["plain", *titles], real), encoding=given)
+    assert f"items.csv {said}" in message
+    assert f"they look like {real}: set `encoding: {real}`, or leave it out" in message
+    assert frame(of_items(tmp_path, of_titles(titles, real), encoding=real))["title"].tolist() == titles
+
+
+def test_a_line_that_does_not_have_the_given_encoding_is_decoded_and_recorded(tmp_path: Path) -> None:
+    content = of_titles(["Größe", "Füße", "grün"], "utf-8") + "3,Schnürschuh,2\n".encode("cp1252")
+    found = of_items(tmp_path, content, encoding="utf-8")
+    assert frame(found)["title"].tolist() == ["Größe", "Füße", "grün", "Schnürschuh"]
+    assert unparsed(found) == [("items.csv:5", "(line)", "3,Schn\\xfcrschuh,2")]
+    assert "items: items.csv read as utf-8, delimiter ','" in found.notes
+
+
+@pytest.mark.parametrize(("titles", "encoding"), [(RUSSIAN, "cp1251"), (RUSSIAN, "koi8_r"), (TRADITIONAL, "big5")])
+def test_other_alphabets_and_scripts_are_detected(tmp_path: Path, titles: list[str], encoding: str) -> None:
+    found = of_items(tmp_path, of_titles(titles, encoding))
+    assert frame(found)["title"].tolist() == titles
+    assert f"items: items.csv read as {encoding} (detected), delimiter ','" in found.notes
+
+
+@pytest.mark.parametrize(("titles", "real"), [(CZECH, "cp1250"), (["café"], "cp1252"), (["5 €"], "cp1252")])
+def test_an_encoding_that_nothing_shows_is_called_a_guess(tmp_path: Path, titles: list[str], real: str) -> None:
+    notes = of_items(tmp_path, of_titles(titles, real)).notes
+    guess = "cp1252 (a guess: if characters look wrong, set `encoding`)"
+    assert f"items: items.csv read as {guess}, delimiter ','" in notes
+
+
 def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
     assert "there is no encoding 'utf-9'" in refused(tmp_path, "id,title,price\n1,a,2\n", encoding="utf-9")
+    assert "there is no encoding 'rot13'" in refused(tmp_path, "id,title,price\n1,a,2\n", encoding="rot13")
 
 
 def test_a_column_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
@@ -311,6 +363,21 @@ def test_a_zip_of_two_files_is_refused_until_one_is_named(tmp_path: Path) -> Non
 def test_a_zip_whose_names_lead_out_of_it_is_refused(tmp_path: Path, name: str) -> None:
     zipped(tmp_path, **{name: "text,label\nfine,ok\n"})
     with pytest.raises(SourceError, match="leads out of the archive"):
+        collected(tmp_path, {"files": "texts.zip", "columns": TEXTS})
+
+
+def test_what_macos_adds_to_a_zip_is_passed_over(tmp_path: Path) -> None:
+    added = {"__MACOSX/._a.csv": "\0\5\x16\7", "__MACOSX/shop/b": "x", "shop/._a.csv": "x", "shop/.DS_Store": "x"}
+    zipped(tmp_path, **{"shop/a.csv": "text,label\nfine,ok\n"}, **added)
+    for more in ({}, {"member": "*.csv"}):
+        found = collected(tmp_path, {"files": "texts.zip", "columns": TEXTS, **more})
+        assert frame(found, "texts")["text"].tolist() == ["fine"]
+
+
+@pytest.mark.parametrize("members", [{}, {"folder/": ""}, {"__MACOSX/._a.csv": "x"}])
+def test_an_empty_zip_is_refused(tmp_path: Path, members: dict[str, str]) -> None:
+    zipped(tmp_path, **members)
+    with pytest.raises(SourceError, match=r"texts: texts\.zip is a zip without a file in it: pack it again"):
         collected(tmp_path, {"files": "texts.zip", "columns": TEXTS})
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from workbench.governance.labels import corrections
 from workbench.ranking.inputs import read_purchases
 from workbench.ranking.interactions import Interactions
 
@@ -143,6 +145,84 @@ def test_a_log_of_shown_lists_is_ranked_too(shop: tuple[str, Path]) -> None:
     assert set(lists["user_id"]) <= set(later["user_id"])
     bought = lists.loc[lists["bought"] == 1, ["user_id", "item_id"]].apply(tuple, axis="columns")
     assert set(bought) <= set(later[["user_id", "item_id"]].apply(tuple, axis="columns"))
+
+
+INTENTS = {"card": "where is my card", "delay": "why is my transfer late", "limit": "how much can I spend"}
+DESK = {
+    "source": "tables", "folder": "data/desk", "negatives": 2, "threads": 1,
+    "source_options": {
+        "shape": "texts",
+        "texts": {"files": "texts.csv", "columns": {"text_id": "id", "text": "question", "label": "intent"}},
+    },
+    "pair_targets": {"train": 600, "valid": 200, "test": 200}, "corpus_docs": {"train": 200, "valid": 50},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the questions that a help desk got: 120, of three intents, three of them asked twice."""
+    folder = tmp_path_factory.mktemp("desk") / "project"
+    for name in ("notebooks", "parameters", "data/desk"):
+        (folder / name).mkdir(parents=True)
+    shutil.copy(ROOT / "notebooks/01_governance.ipynb", folder / "notebooks")
+    asked = [(f"t{n}", f"{INTENTS[intent]}, case number {n % 117}", intent)
+             for n, intent in enumerate([*INTENTS] * 40)]  # fmt: skip
+    pd.DataFrame(asked, columns=["id", "question", "intent"]).to_csv(folder / "data/desk/texts.csv", index=False)
+    return folder
+
+
+def governed(project: Path, name: str, **settings: object) -> tuple[int, Path]:
+    """Exit code of a run of governance by a profile of this name, and the folder of its stage."""
+    profile = {"notebooks": ["01_governance"], "01_governance": DESK | settings}
+    (project / f"parameters/{name}.yaml").write_text(yaml.safe_dump(profile), encoding="utf-8")
+    command = [sys.executable, "-m", "workbench.cli", "run", name]
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300, check=False)
+    [run] = (project / "outputs").glob(f"*-{name}")
+    return ended.returncode, run / "01_governance"
+
+
+def test_data_that_miss_the_gate_end_the_run_and_leave_their_report(desk: Path) -> None:
+    code, stage = governed(desk, "desk_gate", min_quality={"rule: same text twice": 0.99})
+    status = json.loads((stage / "status.json").read_text(encoding="utf-8"))
+    assert (code, status["status"]) == (1, "gate_failed")
+    assert "rule: same text twice 0.9500 < 0.99" in status["error"]
+    html = (stage / "report.html").read_text(encoding="utf-8")
+    assert "data quality misses the gate" in html
+    assert "clean</th>" in html
+    assert html.count("data:image/png;base64") >= 3  # quality before and after, failing rules, worst columns
+    assert not (desk / "outputs/latest-ok/desk_gate").exists()
+    for name in ("quality", "statistics", "repairs", "quarantine"):
+        assert (stage / f"data/{name}.parquet").exists(), name
+    assert not (stage / "data/pairs.parquet").exists()
+
+
+def test_what_a_person_corrected_reaches_the_texts_and_their_pairs(desk: Path) -> None:
+    wrong = [
+        ("t40", 40, "delay", "fix", "limit"),
+        ("t41", 41, "limit", "drop", ""),
+        ("t50", 77, "limit", "fix", "card"),
+    ]
+    rows = [{"text_id": key, "text": f"{INTENTS[label]}, case number {number}", "label": label, "suggested": new,
+             "decision": decision, "new_label": new, "who": "me", "when": "2026-01-01T00:00:00+00:00"}
+            for key, number, label, decision, new in wrong]  # fmt: skip
+    corrections.write(desk / "corrections/desk.csv", pd.DataFrame(rows))
+    code, stage = governed(desk, "desk_corrected", corrections_file="corrections/desk.csv")
+    assert code == 0
+    told = {
+        name: pd.read_parquet(stage / f"data/{name}.parquet") for name in ("texts", "pairs", "repairs", "quarantine")
+    }
+    label = told["texts"].set_index("text_id")["label"]
+    assert (len(label), label["t40"], label["t50"]) == (119, "limit", "limit")
+    assert "t41" not in label.index
+    named = told["pairs"][told["pairs"]["label"] == 1].set_index("group_id")["candidate_id"]
+    assert named["t40"] == "limit"
+    assert "t41" not in named.index
+    fixed = told["repairs"].query("rule == @corrections.RULE")
+    assert fixed[["key", "before", "after"]].to_numpy().tolist() == [["t40", "delay", "limit"]]
+    assert told["quarantine"][["key", "reasons"]].to_numpy().tolist() == [["t41", corrections.DROP_RULE]]
+    html = (stage / "report.html").read_text(encoding="utf-8")
+    assert "Corrections that no longer hold (row gone, text or label changed): 1" in html
+    assert "the text has changed since" in html
 
 
 def test_what_names_no_order_is_one_with_its_visit(tmp_path: Path) -> None:

@@ -193,6 +193,38 @@ def test_a_damaged_file_is_downloaded_again(server, publish, tmp_path):
     assert (file.path.read_bytes(), file.downloaded) == (BODY, True)
 
 
+def test_another_file_is_kept_beside_what_came(server, publish, tmp_path):
+    publish(pinned())
+    for theirs, kept in ((b"newer", "a.bin.before"), (b"newest", "a.bin.before1")):
+        (tmp_path / "a.bin").write_bytes(theirs)
+        (file,) = fetch("toy", tmp_path, server.address)
+        assert (file.path.read_bytes(), file.kept, file.downloaded) == (BODY, tmp_path / kept, True)
+        assert (tmp_path / kept).read_bytes() == theirs
+    assert names(tmp_path) == ["a.bin", "a.bin.before", "a.bin.before1"]
+
+
+@pytest.mark.parametrize("remote", [pinned(), Remote("a.bin", "", 7), Remote("a.bin", "", git_blob="0" * 40)])
+@pytest.mark.parametrize("down", [True, False])
+def test_a_file_of_the_users_outlives_a_download_that_fails(server, publish, tmp_path, remote, down):
+    publish(remote)
+    (tmp_path / "a.bin").write_bytes(b"a newer release")
+    server.files["/a.bin"] = b"nobody's"
+    if down:
+        server.shutdown()
+        server.server_close()
+    with pytest.raises(SourceError, match=r"\. The file that lies there is another one \(.*\) and stays as it is$"):
+        fetch("toy", tmp_path, server.address)
+    assert (tmp_path / "a.bin").read_bytes() == b"a newer release"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_a_newer_file_counts_where_its_hash_is_named(server, publish, tmp_path):
+    publish(pinned())
+    (tmp_path / "a.bin").write_bytes(b"newer")
+    (file,) = fetch("toy", tmp_path, server.address, pins={"a.bin": hashlib.sha256(b"newer").hexdigest()})
+    assert (file.path.read_bytes(), file.downloaded, server.asked) == (b"newer", False, [])
+
+
 def test_404_is_said_at_once_with_the_address(server, publish, tmp_path):
     publish(pinned("missing.bin"))
     with pytest.raises(SourceError, match=r"/missing.bin answered 404 .*put it at .*missing.bin"):
@@ -248,7 +280,7 @@ def tarred(members):
 
 @pytest.mark.parametrize("packed", [zipped, tarred])
 def test_an_archive_is_unpacked(server, publish, tmp_path, packed):
-    body = packed({"d/a.csv": b"1", "d/b.txt": b"2"})
+    body = packed({"d/a.csv": b"1", "d/b.txt": b"2", "d/._a.csv": b"3"})
     server.files["/p"] = body
     publish(pinned("p", body, members=("*.csv",)))
     (file,) = fetch("toy", tmp_path, server.address)
@@ -257,6 +289,10 @@ def test_an_archive_is_unpacked(server, publish, tmp_path, packed):
     (tmp_path / "d/a.csv").unlink()
     fetch("toy", tmp_path, server.address)  # from the archive that is there
     assert (names(tmp_path), len(server.asked)) == (["d/a.csv", "p"], 1)
+    (tmp_path / "d/a.csv").write_bytes(b"mine")
+    fetch("toy", tmp_path, server.address)
+    assert (tmp_path / "d/a.csv").read_bytes() == b"1"
+    assert (tmp_path / "d/a.csv.before").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("packed", [zipped, tarred])

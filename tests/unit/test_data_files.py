@@ -143,7 +143,8 @@ def test_encodings_are_detected_or_taken_as_given(tmp_path: Path, encoding: str,
     path.write_bytes(TEXTS[encoding].encode(encoding))
     found = as_utf8(path, encoding if given else "", tmp_path, "a.txt")
     assert found.path.read_text(encoding="utf-8") == TEXTS[encoding]
-    assert (found.encoding, found.detected, found.repaired) == (encoding, not given, 0)
+    origin = "given" if given else "guessed" if encoding == "cp1252" else "detected"
+    assert (found.encoding, found.origin, found.repaired) == (encoding, origin, 0)
     assert (found.path == path) == (encoding == "utf-8")
 
 

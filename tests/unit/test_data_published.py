@@ -261,6 +261,31 @@ def test_esci_texts_that_are_null_throughout_stay_texts(esci):
     assert set(rows(collect("esci", esci).rejected, "key")[0].values()) >= {"esci_label is none of E, S, C, I"}
 
 
+def test_esci_rows_of_no_locale_or_version_are_rejected(esci):
+    path = esci / "shopping_queries_dataset_examples.parquet"
+    examples = pd.read_parquet(path)
+    examples.loc[0, "product_locale"] = None
+    examples.loc[1, "product_locale"] = ""
+    examples["small_version"] = examples["small_version"].astype("Int64")
+    examples.loc[2, "small_version"] = None
+    examples.loc[5, "product_id"] = None
+    examples.to_parquet(path)
+    path = esci / "shopping_queries_dataset_products.parquet"
+    products = pd.read_parquet(path)
+    products.loc[1, "product_locale"] = None
+    products.to_parquet(path)
+    collected = collect("esci", esci)
+    assert counts(collected)["judgments"] == 0
+    assert [item["item_id"] for item in rows(collected.tables["items"], "item_id")] == ["us:A"]
+    assert [(r["table"], r["key"], r["reasons"]) for r in rows(collected.rejected, "key")] == [
+        ("judgments", "1 / ", "esci_label is none of E, S, C, I; no query or product"),
+        ("judgments", "1 / A", "no query or product"),
+        ("judgments", "1 / B", "no query or product"),
+        ("judgments", "1 / C", "no small_version"),
+        ("items", "B", "no product or locale"),
+    ]
+
+
 def test_esci_says_which_column_is_missing(esci):
     path = esci / "shopping_queries_dataset_examples.parquet"
     pd.read_parquet(path).rename(columns={"esci_label": "esci_labels"}).to_parquet(path)
@@ -311,15 +336,36 @@ def test_wands(tmp_path):
     ]
 
 
+def test_wands_queries_that_come_twice_multiply_no_judgment(tmp_path):
+    (tmp_path / "query.csv").write_text("query_id\tquery\n0\tsofa\n0\tchair\n0\tchair\n\tlost\n")
+    header = "product_id\tproduct_name\tproduct_class\tcategory hierarchy\tproduct_description\tproduct_features\n"
+    (tmp_path / "product.csv").write_text(header + "1\tbed\tBeds\tBeds\tsoft\twidth:2\n")
+    (tmp_path / "label.csv").write_text("id\tquery_id\tproduct_id\tlabel\n0\t0\t1\tExact\n1\t0\t1\tExact\n")
+    collected = collect("wands", tmp_path)
+    assert [row["query"] for row in rows(collected.tables["judgments"], "query")] == [
+        "chair",
+        "chair",
+    ]
+    assert [(r["table"], r["key"], r["reasons"], r["row"]) for r in rows(collected.rejected, "key", "row")] == [
+        ("queries", "", "no query_id", "\tlost"),
+        ("queries", "0", "another row of query.csv has the query_id", "0\tchair"),
+        ("queries", "0", "another row of query.csv has the query_id", "0\tsofa"),
+    ]
+
+
 def test_lines_of_a_publishers_csv_that_are_not_utf8_are_repaired_and_listed(tmp_path):
-    bandit(tmp_path, "random", "0,2019-11-24 00:03:13+00:00,0,3,0,0.5,ü,v,w,x,0.0")
+    line = "0,2019-11-24 00:03:13+00:00,0,3,0,0.5,ü,v,w,x,0.0"
+    bandit(tmp_path, "random", line, line)
     path = tmp_path / "random" / "men" / "men.csv"
-    path.write_bytes(path.read_text().encode("cp1252"))
+    first, broken, *others = path.read_text().splitlines(keepends=True)
+    path.write_bytes(first.encode() + broken.encode("cp1252") + "".join(others).encode())
     collected = collect("open_bandit", tmp_path)
-    assert rows(collected.tables["users"], "user_id")[0]["user_feature_0"] == "ü"
+    assert [user["user_feature_0"] for user in rows(collected.tables["users"], "user_id")] == ["ü", "ü"]
     assert [(r["key"], r["problem"]) for r in rows(collected.tables["unparsed"], "key")] == [
         ("men.csv:2", "decoded as cp1252, not utf-8")
     ]  # fmt: skip
+    assert "events: men.csv read as utf-8 (detected), delimiter ','" in collected.notes
+    assert "items: item_context.csv read as utf-8 (detected), delimiter ','" in collected.notes
 
 
 def test_wands_says_what_is_missing_and_what_is_another_layout(tmp_path):

@@ -43,6 +43,31 @@ def test_check_opens_the_files_and_shows_parsed_rows(project, workbench, capsys)
     assert "where is my card" in said
 
 
+def test_check_refuses_an_encoding_that_the_file_contradicts(project, workbench, capsys):
+    path = project / "parameters" / "right.yaml"
+    path.write_text(path.read_text("utf-8").replace("{files:", "{encoding: utf-8, files:"), encoding="utf-8")
+    questions = next(project.rglob("questions.csv"))
+    questions.write_bytes("question;intent\n我的卡在哪里;card\n怎么退款;refund\n".encode("gb18030"))
+    assert workbench("check", "right") == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "questions.csv is not utf-8: 2 of 2 lines" in err
+    assert "set `encoding: gb18030`" in err
+
+
+def test_check_shows_the_encoding_of_a_published_source_too(project, workbench, capsys):
+    folder = project / "wands"
+    folder.mkdir()
+    (folder / "query.csv").write_text("query_id\tquery\n0\tsofa\n")
+    (folder / "label.csv").write_text("id\tquery_id\tproduct_id\tlabel\n0\t0\t1\tExact\n")
+    header = "product_id\tproduct_name\tproduct_class\tcategory hierarchy\tproduct_description\tproduct_features\n"
+    (folder / "product.csv").write_text(header + "1\tcafé chair\tChairs\tChairs\tsoft\twidth:2\n", "utf-8")
+    profile = "notebooks: [01_governance]\n01_governance: {source: wands, folder: wands}\n"
+    (project / "parameters" / "published.yaml").write_text(profile)
+    assert workbench("check", "published") == 0
+    assert "items: product.csv read as utf-8 (detected), delimiter '\\t'" in capsys.readouterr().out
+
+
 def test_check_names_the_nearest_column(project, workbench, capsys):
     assert workbench("check", "wrong") == 2
     err = capsys.readouterr().err

@@ -71,14 +71,11 @@ def test_no_corrections_change_nothing(texts: ibis.Table) -> None:
     assert list(done.repairs) == ["rule", "table", "key", "column", "before", "after"]
 
 
-def test_another_key_and_keys_that_repeat(texts: ibis.Table) -> None:
-    pairs = texts.rename(pair_id="text_id")
-    done = corrections.apply(pairs, decided(("1", "one", "a", "fix", "b")), name="pairs", key="pair_id")
-    assert done.repairs[["table", "key"]].to_numpy().tolist() == [["pairs", "1"]]
-    with pytest.raises(CorrectionsError, match="'pair_id' repeats"):
-        corrections.apply(pairs.union(pairs), decided(("1", "one", "a", "fix", "b")), key="pair_id")
+def test_texts_whose_ids_repeat_or_are_missing_are_refused(texts: ibis.Table) -> None:
+    with pytest.raises(CorrectionsError, match="'text_id' repeats"):
+        corrections.apply(texts.union(texts), decided(("1", "one", "a", "fix", "b")))
     with pytest.raises(CorrectionsError, match="lacks the column text_id"):
-        corrections.apply(pairs, corrections.empty())
+        corrections.apply(texts.drop("text_id"), corrections.empty())
 
 
 @pytest.mark.parametrize(

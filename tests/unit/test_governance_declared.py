@@ -130,6 +130,29 @@ def test_numbers_are_filled_with_the_median_of_rows_that_are_near_it(con):
     assert clean.loc[["4", "10", "13"], "quantity"].fillna(-1).tolist() == [3, -1, 5]
 
 
+def test_products_are_filled_from_the_others_of_their_category(con):
+    """Text by what most have, numbers by the median; a category that does not agree, and none at all, are left."""
+    shoes, hats, bags = "Shoes > Boots", "Hats", "Bags"
+    items = pd.DataFrame({
+        "item_id": [str(n) for n in range(12)], "category": [shoes] * 5 + [hats] * 4 + [bags] * 2 + [None],
+        "language": ["en", "en", None, "en", "de", "en", "de", None, None, "fr", None, None],
+        "price": [50.0, 52.0, 49.0, None, 51.0, 10.0, 30.0, 70.0, None, 5.0, None, None],
+    })  # fmt: skip
+    tables = {"items": con.create_table("raw_items", items)}
+    by_category = {
+        "language": {"column": "language", "by": "category", "agree": 0.7},
+        "price": {"column": "price", "by": "category"},
+    }
+    rules = declare([FILLED | {"name": n, "table": "items", "fill": fill} for n, fill in by_category.items()], tables)
+    measured = quality.measure(tables, rules)
+    assert measured.set_index("rule")["failing"].to_dict() == {"language": 1, "price": 1}
+    clean = cleaning.clean(con, tables, tables, rules, {"items": "item_id"}, measured).tables["items"].execute()
+    clean = clean.set_index("item_id")
+    assert clean.loc[["2", "7", "8", "10", "11"], "language"].fillna("").tolist() == ["en", "", "", "", ""]
+    assert clean.loc[["3", "8", "10", "11"], "price"].fillna(-1).tolist() == [50.5, -1, -1, -1]
+    assert rules[0].action == rules[1].action == "repair"
+
+
 def test_values_come_from_another_table_without_a_look_around_the_log(con):
     tables = raw(con, item_id=["a", "b", None, "a"], currency=[None, None, None, "USD"])
     items = pd.DataFrame({"item_id": ["a", "b"], "own": ["EUR", None]})

@@ -1,5 +1,6 @@
 """Nothing that is made as of a cut may know what came after it: delete or shuffle the rest, and compare."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -211,13 +212,26 @@ def test_pairs_by_query_know_nothing_of_the_final_test_weeks():
     assert set(pairs[0]["split"]) == {"train", "valid", "test"}
 
 
-@pytest.mark.parametrize("variant", ["lists", "no lists"])
+def promotions_made() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Purchases of a shop with promotions, and its pairs, cut at the same weeks as the log."""
+    con = connect()
+    tables = small_shop.tables(con)
+    wishes = replace(LISTED, timetable=WEEKS, negatives=6)
+    return small_shop.events(), made_of(recipes.find("promotions", con, tables, wishes))
+
+
+@pytest.mark.parametrize("variant", ["lists", "no lists", "promotions"])
 def test_no_negative_is_bought_later_in_the_weeks_of_its_split(variant):
-    frame, pairs = long_log(), whole_pairs(variant)
-    wrong = pairs[pairs["label"] == 0]
-    bought = frame[frame["event_type"] == "purchase"].assign(bought=week)[["user_id", "item_id", "timestamp", "bought"]]
+    if variant == "promotions":
+        bought, pairs = promotions_made()
+    else:
+        frame, pairs = long_log(), whole_pairs(variant)
+        bought = frame[frame["event_type"] == "purchase"].assign(week=week)
+    wrong = pairs[pairs["label"] == 0].drop(columns="week")
+    bought = bought[["user_id", "item_id", "timestamp"]].assign(bought=bought["week"])
     both = wrong.merge(bought, left_on=["user_id", "candidate_id"], right_on=["user_id", "item_id"])
     last = both["split"].map({split: last for split, (_, last) in WINDOWS.items()})
+    assert set(wrong["split"]) == {"train", "valid", "test"}
     assert not ((both["timestamp"] > both["event_time"]) & (both["bought"] <= last)).any()
     assert (both["bought"] > last).any()  # nobody looked there
 

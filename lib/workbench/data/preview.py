@@ -74,7 +74,7 @@ def preview(source: Source, con: ibis.BaseBackend) -> Preview:
         TablePreview(
             table=name,
             rows=int(collected.tables[name].count().execute()),
-            sample=collected.tables[name].order_by(collected.tables[name].columns[0]).limit(SHOWN).execute(),
+            sample=_sample(collected.tables[name]),
             files=tuple(one for one in reads if one.table == name),
             mapped=mapped.get(name, {}),
             rejected=int(rejected.filter(_.table == name).count().execute()),
@@ -85,6 +85,11 @@ def preview(source: Source, con: ibis.BaseBackend) -> Preview:
     example = {"rows": _.count(), "key": _.key.min(), "row": _.row.argmin(_.key)}
     reasons = rejected.group_by("table", "reasons").agg(**example).order_by(ibis.desc("rows"), "table", "reasons")
     return Preview(source.name, collected.shape, tuple(found), tuple(collected.notes), reasons.limit(SHOWN).execute())
+
+
+def _sample(table: Table) -> pd.DataFrame:
+    """Rows with the least first column: the engine keeps that many while it passes over the column, and sorts none."""
+    return table.order_by(table.columns[0]).limit(SHOWN).execute()
 
 
 def _unparsed(name: str, unparsed: Table | None) -> dict[str, int]:

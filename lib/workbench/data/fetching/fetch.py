@@ -19,7 +19,7 @@ import pooch
 
 from workbench.data.collected import SourceError
 from workbench.data.fetching.published import BY_PACKAGE, CHOICES, PUBLISHED, Remote
-from workbench.data.fetching.unpack import unpack
+from workbench.data.fetching.unpack import set_aside, unpack
 from workbench.spelling import nearest
 
 CHUNK = 1 << 20
@@ -40,6 +40,7 @@ class Fetched:
         pinned: whether a hash known beforehand was compared; if not, only the transfer was checked.
         downloaded: false if it lay there already.
         unpacked: what came out of an archive.
+        kept: where another file that lay at `path` is now, None if there was none.
 
     """
 
@@ -50,6 +51,7 @@ class Fetched:
     pinned: bool
     downloaded: bool
     unpacked: tuple[Path, ...] = ()
+    kept: Path | None = None
 
 
 def fetch(
@@ -63,10 +65,10 @@ def fetch(
 
     Args:
         name: of the source.
-        folder: made if missing; files that are there and have the right hash stay.
-        base_url: a mirror that holds the files by their names; empty for the publisher.
+        folder: made if missing; files that are there and have the right hash stay, others are kept beside what came.
+        base_url: a server that holds the files by their names in the publisher's place, for tests; empty otherwise.
         choices: which part of the source, such as `{"category": "Gift_Cards"}`; see `published.CHOICES`.
-        pins: sha256 by file name, for files whose hash is not known here.
+        pins: sha256 by file name, for files whose hash is not known here or that the publisher has changed.
 
     Raises:
         SourceError: the source is not one to download, cannot be reached, or is not what it should be; the message
@@ -80,7 +82,9 @@ def fetch(
     done = []
     for remote in wanted:
         address = f"{base_url.rstrip('/')}/{remote.name}" if base_url else remote.address
-        remote = replace(remote, address=address, sha256=pins.get(remote.name, remote.sha256).lower())
+        remote = replace(remote, address=address)
+        if remote.name in pins:
+            remote = replace(remote, sha256=pins[remote.name].lower(), size=None, git_blob="")
         done.append(_one(remote, Path(folder)))
     return done
 
@@ -103,21 +107,34 @@ def _one(remote: Remote, folder: Path) -> Fetched:
         raise SourceError(f"{remote.address} is not an address: it must begin with https:// or http://")
     path = folder / remote.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file() and _wrong(path, remote):
-        path.unlink()  # it was damaged, or another version: pooch would keep a file whose sha256 is not known
     there = path.is_file()
+    other = _wrong(path, remote) if there else ""
+    target = path.with_name(f"{path.name}.fetched") if other else path
+    try:
+        _retrieve(remote, target, path)
+    except SourceError as error:
+        stays = f". The file that lies there is another one ({other}) and stays as it is"
+        raise SourceError(f"{error}{stays if other else ''}") from error
+    kept = set_aside(path) if other else None
+    if kept:
+        target.replace(path)
+    digest = remote.sha256 or _digest(path, hashlib.sha256())
+    out = tuple(unpack(path, folder, remote.members)) if remote.members else ()
+    pinned = bool(remote.sha256 or remote.git_blob)
+    downloaded = not there or bool(other)
+    return Fetched(path, remote.address, path.stat().st_size, digest, pinned, downloaded, out, kept)
+
+
+def _retrieve(remote: Remote, target: Path, path: Path) -> None:
+    """Download to `target`, which pooch leaves alone if it is there and right; messages speak of `path`."""
     pooch.get_logger().setLevel("WARNING")
     pooch.retrieve(
         remote.address,
         known_hash=f"sha256:{remote.sha256}" if remote.sha256 else None,
-        fname=path.name,
-        path=path.parent,
+        fname=target.name,
+        path=target.parent,
         downloader=partial(_download, remote=remote, path=path),
     )
-    digest = remote.sha256 or _digest(path, hashlib.sha256())
-    out = tuple(unpack(path, folder, remote.members)) if remote.members else ()
-    pinned = bool(remote.sha256 or remote.git_blob)
-    return Fetched(path, remote.address, path.stat().st_size, digest, pinned, not there, out)
 
 
 def _download(address: str, target: str, keeper: object, *, remote: Remote, path: Path) -> None:
@@ -129,7 +146,8 @@ def _download(address: str, target: str, keeper: object, *, remote: Remote, path
         _forget(part)
         raise SourceError(
             f"{address} is not the file that was published: {wrong}. Run the command again; if that does not help, the "
-            f"publisher has changed it: look at the page of the source and put the right file at {path}"
+            f"publisher has changed it: look at the page of the source and put the right file at {path} "
+            "and name its hash by `--pin`"
         )
     part.replace(target)
     _forget(part)

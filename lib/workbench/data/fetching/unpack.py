@@ -6,17 +6,20 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from workbench.data.collected import SourceError
-from workbench.data.raw.archives import leads_out
+from workbench.data.raw.archives import is_companion, leads_out
 
 Member = tuple[str, int, Callable[[], IO[bytes]]]
 
 
 def unpack(archive: Path, folder: Path, patterns: Sequence[str]) -> list[Path]:
     """Take the files that match a pattern out of an archive; one that is there in full stays as it is.
+
+    One that is there with another size is kept under another name.
 
     Args:
         archive: zip, or tar with any compression.
@@ -33,10 +36,12 @@ def unpack(archive: Path, folder: Path, patterns: Sequence[str]) -> list[Path]:
     done = []
     try:
         for name, size, opened in _zip(archive) if zipfile.is_zipfile(archive) else _tar(archive):
-            if not any(fnmatch(name, pattern) for pattern in patterns):
+            if is_companion(name) or not any(fnmatch(name, pattern) for pattern in patterns):
                 continue
             path = folder / _inside(name, archive)
             if not (path.is_file() and path.stat().st_size == size):
+                if path.exists():
+                    set_aside(path)
                 _write(path, opened)
             done.append(path)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
@@ -44,6 +49,12 @@ def unpack(archive: Path, folder: Path, patterns: Sequence[str]) -> list[Path]:
     if not done:
         raise SourceError(f"{archive} holds nothing that matches {', '.join(patterns)}: the publisher has changed it")
     return done
+
+
+def set_aside(path: Path) -> Path:
+    """Give a file that is about to be replaced another name, which nothing has and no source looks for."""
+    names = (path.with_name(f"{path.name}.before{number or ''}") for number in count())
+    return path.rename(next(name for name in names if not name.exists()))
 
 
 def _zip(archive: Path) -> Iterator[Member]:

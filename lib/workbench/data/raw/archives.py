@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from workbench.data.collected import SourceError
 
+EMPTY_ZIP = b"PK\x05\x06"
+
 
 def unpack(path: Path, member: str, scratch: Path) -> Path:
     """The plain file behind `path`: itself, or what a gz or zip holds, unpacked into `scratch`.
@@ -19,8 +21,8 @@ def unpack(path: Path, member: str, scratch: Path) -> Path:
         scratch: an existing folder, in which the unpacked file stays.
 
     Raises:
-        SourceError: the archive is broken, encrypted, holds several files and none is chosen, or names that lead
-            out of it.
+        SourceError: the archive is broken, encrypted, empty, holds several files and none is chosen, or names that
+            lead out of it.
 
     """
     with path.open("rb") as file:
@@ -28,7 +30,7 @@ def unpack(path: Path, member: str, scratch: Path) -> Path:
     if start.startswith(b"\x1f\x8b"):
         name = path.stem if path.suffix == ".gz" else path.name
         return _gz(path, _fresh(scratch, name))
-    if start == b"PK\x03\x04":
+    if start in (b"PK\x03\x04", EMPTY_ZIP):
         return _zip(path, member, scratch)
     if member:
         raise SourceError(f"{path.name} is no zip: delete `member`")
@@ -39,6 +41,12 @@ def leads_out(name: str) -> bool:
     """Whether a name in an archive leads out of the folder that it is unpacked to, on any system."""
     path = PurePosixPath(name.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1])
+
+
+def is_companion(name: str) -> bool:
+    """Whether macOS has put an entry beside the user's files, with icons and attributes of one of them."""
+    path = PurePosixPath(name)
+    return "__MACOSX" in path.parts or path.name.startswith("._") or path.name == ".DS_Store"
 
 
 def _gz(path: Path, target: Path) -> Path:
@@ -72,6 +80,9 @@ def _member(name: str, archive: zipfile.ZipFile, wanted: str) -> str:
     for member in members:
         if leads_out(member):
             raise SourceError(f"{name} holds the name '{member}', which leads out of the archive: it is not opened")
+    members = [member for member in members if not is_companion(member)]
+    if not members:
+        raise SourceError(f"{name} is a zip without a file in it: pack it again")
     chosen = [member for member in members if not wanted or wanted == member or fnmatch.fnmatchcase(member, wanted)]
     if len(chosen) != 1:
         listed = ", ".join(f"'{member}'" for member in (chosen or members)[:5])

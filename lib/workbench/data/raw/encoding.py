@@ -1,10 +1,12 @@
 """Text in any of the usual encodings, brought to UTF-8 line by line; what had to be repaired is recorded."""
 
 import codecs
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import charset_normalizer
 
@@ -13,9 +15,19 @@ from workbench.data.raw.batches import Batches
 
 SAMPLE_LINES = 2000
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-ASSUMED = "gb18030", "cp1252"  # what text that is no UTF-8 is taken for
+WESTERN, CHINESE = "cp1252", "gb18030"  # what text that is no UTF-8 is taken for where nothing tells
+ALPHABETS = WESTERN, "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256"
+EAST_ASIAN = CHINESE, "big5", "cp932", "euc_jp", "cp949"
+GB = "gb2312", "gbk", CHINESE
+COHERENT = 0.3  # of 1, how far the letters' frequencies must be those of a language
+AHEAD = 0.05  # how far the best reading must be ahead of the second, in disorder and, of alphabets, coherence
+WIDE = 3  # characters that a reading as an East Asian encoding must show
 REPAIR = ("line", "problem", "value")
 NUL = "NUL bytes removed"
+
+
+Origin = Literal["given", "detected", "guessed"]
+"""How an encoding is known: the user gave it, the bytes show it, or nothing better is known."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +36,7 @@ class Text:
 
     path: Path
     encoding: str
-    detected: bool
+    origin: Origin
     repairs: Path | None = None
     repaired: int = 0
 
@@ -37,30 +49,37 @@ def as_utf8(path: Path, encoding: str, scratch: Path, label: str) -> Text:
 
     Args:
         path: the raw file.
-        encoding: its encoding; "" to detect it: UTF-8 wherever most lines are, else GB 18030 or Windows-1252.
+        encoding: its encoding; "" to detect it: UTF-8 wherever most lines are, else what the bytes show, and where
+            they show nothing, GB 18030 or Windows-1252 as a guess.
         scratch: a folder for the copy.
         label: what to call the file.
 
     Raises:
-        SourceError: no such encoding is known.
+        SourceError: no such encoding is known, or it does not fit most lines that are not ASCII.
 
     """
     try:
+        "a".encode(encoding or "utf-8")  # some codecs are not of text
         given = codecs.lookup(encoding).name if encoding else ""
     except LookupError as error:
         raise SourceError(f"{label}: there is no encoding '{encoding}': write utf-8, cp1252 or gb18030") from error
     with path.open("rb") as file:
         start = file.read(2)
     copy, repairs = scratch / f"{path.name}.utf8", scratch / f"{path.name}.repairs"
+    origin: Origin = "given" if given else "detected"
     if start in UTF16 or given.startswith("utf-16"):
         repaired = _from_utf16(path, copy, repairs, given or "utf-16")
-        return Text(copy, "utf-16", not given, repairs if repaired else None, repaired)
+        return Text(copy, "utf-16", origin, repairs if repaired else None, repaired)
     ascii_only, utf8, nul = _scan(path)
     if not nul and (ascii_only or (utf8 and given in ("", "utf-8", "utf-8-sig"))):
-        return Text(path, given or "utf-8", not given)
-    chosen, order = (given, [given, "utf-8", "cp1252"]) if given else (("utf-8", ["utf-8"]) if utf8 else _detect(path))
+        return Text(path, given or "utf-8", origin)
+    sample = list(islice(_beyond_ascii(path), SAMPLE_LINES))
+    if given:
+        chosen, order = given, _order_of(given, sample, label)
+    else:
+        chosen, origin, order = _detect(sample)
     repaired = _rewrite(path, copy, repairs, chosen, order)
-    return Text(copy, chosen, not given, repairs if repaired else None, repaired)
+    return Text(copy, chosen, origin, repairs if repaired else None, repaired)
 
 
 def _scan(path: Path) -> tuple[bool, bool, bool]:
@@ -82,28 +101,62 @@ def _scan(path: Path) -> tuple[bool, bool, bool]:
     return ascii_only, utf8, nul
 
 
-def _detect(path: Path) -> tuple[str, list[str]]:
+def _detect(sample: Sequence[bytes]) -> tuple[str, Origin, list[str]]:
     """The main encoding by a sample of the lines that are not ASCII, and the order in which lines try encodings."""
-    sample = list(islice(_beyond_ascii(path), SAMPLE_LINES))
     other = [line for line in sample if not _decodes(line, "utf-8")]
-    guess = _other_encoding(other) if other else "cp1252"
+    encoding, origin = _other_encoding(other)
     if 2 * len(other) <= len(sample):
-        return "utf-8", ["utf-8", guess]
-    # bytes of Chinese may by chance be UTF-8 as well; almost every byte is Windows-1252, so that comes last
-    return guess, [guess, "utf-8", "cp1252"] if guess == "gb18030" else ["utf-8", guess]
+        return "utf-8", "detected", ["utf-8", encoding]
+    # East Asian bytes may by chance be UTF-8 as well; almost every byte is Windows-1252, so that comes last
+    return encoding, origin, [encoding, "utf-8", WESTERN] if encoding in EAST_ASIAN else ["utf-8", encoding]
 
 
-def _other_encoding(lines: list[bytes]) -> str:
-    best = charset_normalizer.from_bytes(b"\n".join(lines), cp_isolation=list(ASSUMED)).best()
-    if best and best.encoding in ASSUMED:
-        return best.encoding
+def _order_of(given: str, sample: Sequence[bytes], label: str) -> list[str]:
+    """The order in which lines try encodings where the user gave one; refuses one that most lines contradict."""
+    failing = [line for line in sample if not _fits(line, given)]
+    encoding, _, order = _detect(failing)
+    if 2 * len(failing) > len(sample):
+        raise SourceError(
+            f"{label} is not {given}: {len(failing):,} of {len(sample):,} lines that are not plain ASCII do not fit "
+            f"it, they look like {encoding}: set `encoding: {encoding}`, or leave it out"
+        )
+    return [given, *order]
+
+
+def _fits(line: bytes, given: str) -> bool:
+    """Whether a line can have the encoding: it decodes, and is not UTF-8 that by chance decodes too."""
+    if not _decodes(line, given):
+        return False
+    if given in GB:
+        return _is_chinese(line) or not _decodes(line, "utf-8")
+    a_byte_each = len("é".encode().decode(given, "replace")) == 2
+    return not (a_byte_each and _decodes(line, "utf-8"))
+
+
+def _other_encoding(lines: Sequence[bytes]) -> tuple[str, Origin]:
+    """What lines that are no UTF-8 are taken for, and whether the bytes show it."""
+    found = list(charset_normalizer.from_bytes(b"\n".join(lines), cp_isolation=[*ALPHABETS, *EAST_ASIAN]))
+    if found and _is_sure(found):
+        # encodings that read the lines alike are one answer
+        return WESTERN if WESTERN in found[0].could_be_from_charset else found[0].encoding, "detected"
     chinese = sum(_is_chinese(line) for line in lines)
-    return "gb18030" if 2 * chinese > len(lines) else "cp1252"
+    return CHINESE if 2 * chinese > len(lines) else WESTERN, "guessed"
+
+
+def _is_sure(found: Sequence[charset_normalizer.CharsetMatch]) -> bool:
+    """Whether the best reading is text of a language, and clearly more so than the second."""
+    best, second = found[0], found[1] if len(found) > 1 else None
+    if best.encoding in ALPHABETS:
+        ahead = second is None or best.coherence - best.chaos >= second.coherence - second.chaos + AHEAD
+        return ahead and best.coherence >= COHERENT
+    beyond = [sign for sign in str(best) if not sign.isascii()]
+    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in beyond)
+    return (second is None or best.chaos + AHEAD <= second.chaos) and wide >= WIDE and 2 * wide > len(beyond)
 
 
 def _is_chinese(line: bytes) -> bool:
     """Whether a line read as GB 18030 has the characters of everyday Chinese, those of GB 2312."""
-    return _decodes(line, "gb18030") and _decodes(line, "gb2312")
+    return _decodes(line, "gb2312")
 
 
 def _beyond_ascii(path: Path) -> Iterator[bytes]:

@@ -159,8 +159,7 @@ def of_files(table: str, reads: Iterable[FileRead]) -> list[str]:
     notes = []
     for one in reads:
         if one.encoding:
-            said = f"{one.encoding}{' (detected)' if one.detected else ''}"
-            said += f", delimiter {one.delimiter!r}" if one.delimiter else ""
+            said = one.read_as + (f", delimiter {one.delimiter!r}" if one.delimiter else "")
             alike.setdefault(said, []).append(one.file)
         if one.rejected:
             notes.append(f"{table}: {one.rejected:,} of {one.rows + one.rejected:,} rows of {one.file} cannot be read")

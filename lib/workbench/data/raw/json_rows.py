@@ -27,18 +27,32 @@ def load(con: ibis.BaseBackend, name: str, path: Path, ending: str, scratch: Pat
     """
     with path.open("rb") as file:
         lines = ending in LINES or json_objects.one_a_line(file)
+    if not _by_engine(con, name, path, lines):
+        _one_by_one(con, name, path, lines, scratch)
+
+
+def _by_engine(con: ibis.BaseBackend, name: str, path: Path, lines: bool) -> bool:
+    """Read the rows by the engine and say whether it could: if they are lines or an array, each short enough, and an
+    array is whole."""
     regular = (
         f"read_csv({quoted(path)}, delim='\x01', quote='', escape='', header=false, columns={{'line': 'VARCHAR'}}, "
         f"auto_detect=false, max_line_size={ROW_BYTES}, buffer_size={2 * ROW_BYTES})"
     )
     array = f"read_json_objects({quoted(path)}, format='array', maximum_object_size={2 * ROW_BYTES})"
+    if not (lines or _begins_with(path, b"[")):
+        return False
     try:
         if lines:
-            return load_numbered(con, name, "line", regular, "trim(line) <> ''")
-        if _begins_with(path, b"["):
-            return load_numbered(con, name, "CAST(json AS VARCHAR) AS line", array)
+            load_numbered(con, name, "line", regular, "trim(line) <> ''")
+        else:
+            load_numbered(con, name, "CAST(json AS VARCHAR) AS line", array)
     except duckdb.InvalidInputException:  # rows that are too long, hold the character 1, or are no JSON in an array
-        pass
+        return False
+    return True
+
+
+def _one_by_one(con: ibis.BaseBackend, name: str, path: Path, lines: bool, scratch: Path) -> None:
+    """Read the rows whatever they hold and however they are arranged, slower."""
     copy = scratch / f"{name}.parquet"
     with Batches(copy, ("row", "text")) as rows:
         for number, text in enumerate(_lines(path) if lines else _objects(path), 1):

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
+from itertools import chain
 from operator import or_
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from workbench.data import contract, engine
 from workbench.data.collected import REJECTED, Collected, Shape, SourceError
 from workbench.data.raw import findings, json_objects, reading, values
 
+NOTES = "raw_notes"
 BATCH = 10_000  # rows
 HOPELESS = 10_000  # rejected objects after which a file that has more bad than good ones is taken for another layout
 Row = Mapping[str, Any]
@@ -37,7 +39,7 @@ def found(at: str, names: Mapping[str, str], source: str) -> dict[str, Path]:
 def read_csv(
     con: ibis.BaseBackend, path: Path, name: str, columns: Sequence[str], delimiter: str = ",", table: str = ""
 ) -> tuple[Table, list[Table]]:
-    """Read columns of a CSV file in UTF-8 with a header line, as text.
+    """Read columns of a CSV file with a header line, as text.
 
     Args:
         con: the engine.
@@ -48,8 +50,8 @@ def read_csv(
         table: the canonical table that rejected rows would have gone to; `name` if not given.
 
     Returns:
-        The rows of the right shape, and a table of the others. Lines that are not UTF-8 are repaired and listed in the
-        engine's `raw_unparsed_<name>`.
+        The rows of the right shape, and a table of the others. Lines that have another encoding than most are repaired
+        and listed in the engine's `raw_unparsed_<name>`; what was found in the file is in its `raw_notes_<name>`.
 
     Raises:
         SourceError: a column is missing, or the file cannot be read as such a file at all.
@@ -57,8 +59,9 @@ def read_csv(
     """
     reading.begin(con)
     with tempfile.TemporaryDirectory(prefix="workbench-") as scratch:
-        how = reading.Format("utf-8", delimiter)
-        reading.read(con, f"raw_{name}", path, path.name, columns, how, table or name, Path(scratch))
+        how = reading.Format(delimiter=delimiter)
+        found = reading.read(con, f"raw_{name}", path, path.name, columns, how, table or name, Path(scratch))
+    con.create_table(f"{NOTES}_{name}", pa.table({"note": findings.of_files(table or name, [found])}), overwrite=True)
     for kind in (reading.REJECTED, reading.UNPARSED):
         con.raw_sql(f"CREATE OR REPLACE TABLE {kind}_{name} AS SELECT * FROM {kind}")
     raw = con.table(f"raw_{name}")
@@ -157,6 +160,11 @@ def load_objects(
     return tables, rejects(rejected, table)
 
 
+def text(value: object) -> str | None:
+    """A value of a JSON object as text; null where there is none, or an empty one."""
+    return None if value is None or value == "" else str(value)
+
+
 def append(con: ibis.BaseBackend, name: str, rows: list[Row], schema: pa.Schema) -> None:
     """Add rows to a table of the engine and empty their list."""
     if rows:  # not `con.insert`, which keeps every batch registered as long as the connection lives
@@ -206,7 +214,8 @@ def collected(
 ) -> Collected:
     """Bring tables to the contract, compute them and the rejected rows, and drop the engine's raw copies (`raw_…`).
 
-    Lines that `read_csv` repaired and values that `typed` could not read become the table `unparsed`.
+    Lines that `read_csv` repaired and values that `typed` could not read become the table `unparsed`; what it found in
+    each file is noted.
     """
     tables = {
         name: engine.keep(con, name, contract.conform(table, name) if name in contract.COLUMNS else table)
@@ -218,11 +227,12 @@ def collected(
     repaired = [table for table in repaired if table.count().execute()]
     if repaired:
         tables["unparsed"] = engine.keep(con, "unparsed", reduce(Table.union, repaired))
+    read = [con.table(name).execute()["note"] for name in sorted(con.list_tables()) if name.startswith(f"{NOTES}_")]
     copies = con.raw_sql("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'raw_')").fetchall()
     for (name,) in copies:
         con.drop_table(name)
     lost = lost if lost is not None and lost.count().execute() else None
-    return Collected(tables, shape, conversions, lost, notes)
+    return Collected(tables, shape, conversions, lost, [*chain(*read), *notes])
 
 
 def _converted(record: json_objects.Record, place: str, convert: Convert) -> tuple[list[tuple[str, Row]], str]:

@@ -10,13 +10,18 @@ import ibis
 from workbench.data.collected import SourceError
 from workbench.data.raw import delimited, json_rows, parquet
 from workbench.data.raw.archives import unpack
-from workbench.data.raw.encoding import Text, as_utf8
+from workbench.data.raw.encoding import Origin, Text, as_utf8
 from workbench.data.raw.sql import quoted
 from workbench.spelling import nearest
 
 REJECTED, UNPARSED = "raw_rejected", "raw_unparsed"
 LINE = "(line)"  # the column of an entry about a whole line
 JSON = (".json", *json_rows.LINES)
+ORIGINS: dict[Origin, str] = {
+    "given": "",
+    "detected": " (detected)",
+    "guessed": " (a guess: if characters look wrong, set `encoding`)",
+}
 DELIMITED = (".csv", ".tsv", ".txt", ".tab", ".dat", ".log", "")
 
 
@@ -46,12 +51,17 @@ class FileRead:
     table: str
     file: str
     encoding: str
-    detected: bool
+    origin: Origin
     delimiter: str
     columns: tuple[str, ...]
     rows: int
     rejected: int = 0
     repaired: int = 0
+
+    @property
+    def read_as(self) -> str:
+        """The encoding and how it is known; "" where there is none."""
+        return self.encoding and self.encoding + ORIGINS[self.origin]
 
 
 def begin(con: ibis.BaseBackend) -> None:
@@ -96,7 +106,7 @@ def read(
         found = parquet.columns(path, label)
         require(found, wanted, label)
         parquet.load(con, name, path, [found[column] for column in wanted])
-        return FileRead(table, label, "", False, "", tuple(found), _count(con, name))
+        return FileRead(table, label, "", "given", "", tuple(found), _count(con, name))
     if path.suffix not in (*JSON, *DELIMITED):
         endings = ", ".join((*DELIMITED[:2], ".jsonl", ".json", ".parquet"))
         raise SourceError(f"{label}: files that end in '{path.suffix}' are not read: give one of {endings}")
@@ -116,7 +126,7 @@ def read(
         count, rejected = delimited.load(con, name, text.path, laid, places, scratch, label)
     if count:
         con.raw_sql(f"INSERT INTO {REJECTED} SELECT {quoted(table)}, key, reasons, text FROM {rejected}")
-    about = (text.encoding, text.detected, delimiter, columns)
+    about = (text.encoding, text.origin, delimiter, columns)
     return FileRead(table, label, *about, _count(con, name), count, text.repaired)
 
 

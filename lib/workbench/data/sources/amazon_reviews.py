@@ -112,8 +112,8 @@ def _review(record: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str,
             "event_type": "review",
             "timestamp": at,
             "value": float(rating),
-            "text": _text(record.get("text" if recent else "reviewText")),
-            "summary": _text(record.get("title" if recent else "summary")),
+            "text": layouts.text(record.get("text" if recent else "reviewText")),
+            "summary": layouts.text(record.get("title" if recent else "summary")),
             "asin": str(asin),
             "verified": _flag(record.get("verified_purchase" if recent else "verified")),
         },
@@ -132,13 +132,13 @@ def _product(record: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str
         "raw_products",
         {
             "item_id": str(_needed(record, "parent_asin" if recent else "asin")),
-            "title": _text(record.get("title")),
+            "title": layouts.text(record.get("title")),
             "description": _joined(record.get("description"), " | "),
             "category": _joined(levels, " > "),
-            "brand": _text(brand),
+            "brand": layouts.text(brand),
             "price": _price(price),
             "attributes": _joined([*_listed(record.get("features" if recent else "feature")), *pairs], " | "),
-            "price_text": _text(price),
+            "price_text": layouts.text(price),
         },
     )
 
@@ -151,10 +151,6 @@ def _needed(record: dict[str, Any], key: str) -> Any:
 
 def _flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
 
 
 def _listed(value: Any) -> list[Any]:

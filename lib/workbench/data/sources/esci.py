@@ -57,6 +57,8 @@ def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
 def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
     """Read products and judgments.
 
+    Rows that do not say which locale or version they are of are rejected, not taken for those of another.
+
     Args:
         con: the engine.
         paths: the raw files, as `files` gives them.
@@ -66,25 +68,31 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
     """
     examples = layouts.read_parquet(con, paths["examples"], "examples", EXAMPLE, TEXTS)
     products, rejected = _products(con, paths["products"])
-    if options["locale"]:
-        examples = examples.filter(_.product_locale == options["locale"])
-        products = products.filter(_.product_locale == options["locale"])
-    examples = examples.filter(_[f"{options['version']}_version"] == 1)
+    version = f"{options['version']}_version"
+    examples = _of_locale(examples, options["locale"]).filter((_[version] == 1) | _[version].isnull())
     judged, broken = layouts.part(
         examples.select(*EXAMPLE),
         "judgments",
-        examples.query_id.cast("string") + " / " + examples.product_id,
+        examples.query_id.cast("string").fill_null("") + " / " + examples.product_id.fill_null(""),
         {
             "esci_label is none of E, S, C, I": ~examples.esci_label.isin(list(GRADES)),
             "no query or product": examples.query_id.isnull() | examples["query"].isnull() | _none(examples),
+            f"no {version}": examples[version].isnull(),
         },
     )
-    made = {"items": _items(products), "judgments": _judgments(judged)}
-    return layouts.collected(con, made, "judged", CONVERSIONS, [rejected, broken])
+    products = _of_locale(products.select(*PRODUCT), options["locale"])
+    whole, unnamed = layouts.part(products, "items", products.product_id, {"no product or locale": _none(products)})
+    made = {"items": _items(whole), "judgments": _judgments(judged)}
+    return layouts.collected(con, made, "judged", CONVERSIONS, [rejected, unnamed, broken])
 
 
-def _none(examples: Table) -> ibis.expr.types.BooleanValue:
-    return examples.product_id.isnull() | examples.product_locale.isnull()
+def _of_locale(rows: Table, locale: str) -> Table:
+    """Rows of a locale, all if it is "", and those that name none: they are rejected later, not passed over."""
+    return rows.filter((_.product_locale == locale) | _.product_locale.nullif("").isnull()) if locale else rows
+
+
+def _none(rows: Table) -> ibis.expr.types.BooleanValue:
+    return rows.product_id.nullif("").isnull() | rows.product_locale.nullif("").isnull()
 
 
 def _products(con: ibis.BaseBackend, path: Path) -> tuple[Table, Table | None]:

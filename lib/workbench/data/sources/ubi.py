@@ -130,17 +130,17 @@ def _event(record: dict[str, Any], name: str, kind: str) -> tuple[str, dict[str,
     thing, place = _within(attributes, "object"), _within(attributes, "position")
     row = {
         "event_id": name,
-        "user_id": _text(record.get("client_id")),
-        "session_id": _text(record.get("session_id") or attributes.get("session_id")),
-        "request_id": _text(record.get("query_id")),
-        "order_id": _text(thing.get("transaction_id")),
-        "item_id": _text(thing.get("object_id")),
+        "user_id": layouts.text(record.get("client_id")),
+        "session_id": layouts.text(record.get("session_id") or attributes.get("session_id")),
+        "request_id": layouts.text(record.get("query_id")),
+        "order_id": layouts.text(thing.get("transaction_id")),
+        "item_id": layouts.text(thing.get("object_id")),
         "event_type": kind,
         "timestamp": _time(record),
-        "query": _text(record.get("user_query")),
+        "query": layouts.text(record.get("user_query")),
         "position": _whole(place.get("ordinal")),
-        "application": _text(record.get("application")),
-        "title": _text(thing.get("description")),
+        "application": layouts.text(record.get("application")),
+        "title": layouts.text(thing.get("description")),
     }
     if lacking := [column for column in ("user_id", "item_id") if row[column] is None]:
         raise ValueError(f"{record['action_name']} without {' and '.join(lacking)}")
@@ -148,17 +148,17 @@ def _event(record: dict[str, Any], name: str, kind: str) -> tuple[str, dict[str,
 
 
 def _query(record: dict[str, Any]) -> dict[str, Any]:
-    request, hits = _text(record.get("query_id")), record.get("query_response_hit_ids") or []
+    request, hits = layouts.text(record.get("query_id")), record.get("query_response_hit_ids") or []
     if request is None:
         raise ValueError("a query without query_id")
     if not isinstance(hits, list):
         raise ValueError("query_response_hit_ids is no list")
     return {
         "request_id": request,
-        "user_id": _text(record.get("client_id")),
-        "query": _text(record.get("user_query")),
+        "user_id": layouts.text(record.get("client_id")),
+        "query": layouts.text(record.get("user_query")),
         "timestamp": _time(record),
-        "application": _text(record.get("application")),
+        "application": layouts.text(record.get("application")),
         "hits": [str(hit) for hit in hits],
     }
 
@@ -191,10 +191,6 @@ def _time(record: dict[str, Any]) -> datetime:
         raise ValueError("no timestamp")
     read = datetime.fromisoformat(str(value))
     return read if read.tzinfo else read.replace(tzinfo=UTC)
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
 
 
 def _events(logged: Table, queries: Table) -> Table:

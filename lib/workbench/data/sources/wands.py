@@ -39,11 +39,21 @@ def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[str, Any]) -> Collected:
-    """Read products and judgments; some pairs were judged more than once, and every judgment is a row."""
+    """Read products and judgments; some pairs were judged more than once, and every judgment is a row.
+
+    Of queries with the same id the first by its text counts, and the others are rejected.
+    """
     queries, lost = layouts.read_csv(con, paths["queries"], "queries", ("query_id", "query"), "\t")
     products, unreadable = layouts.read_csv(con, paths["products"], "items", PRODUCT, "\t")
     labels, wrong = layouts.read_csv(con, paths["labels"], "judgments", ("id", "query_id", "product_id", "label"), "\t")
-    known = labels.left_join(queries.select("query_id", "query"), "query_id").drop("query_id_right")
+    copy = ibis.row_number().over(ibis.window(group_by=queries.query_id, order_by=queries["query"]))
+    asked, repeated = layouts.part(
+        queries,
+        "queries",
+        queries.query_id,
+        {"no query_id": queries.query_id.isnull(), "another row of query.csv has the query_id": copy > 0},
+    )
+    known = labels.left_join(asked, "query_id").drop("query_id_right")
     judged, broken = layouts.part(
         known,
         "judgments",
@@ -55,7 +65,7 @@ def collect(con: ibis.BaseBackend, paths: Mapping[str, Path], options: Mapping[s
         },
     )
     made = {"items": _items(products), "judgments": _judgments(judged)}
-    return layouts.collected(con, made, "judged", CONVERSIONS, [*lost, *unreadable, *wrong, broken])
+    return layouts.collected(con, made, "judged", CONVERSIONS, [*lost, repeated, *unreadable, *wrong, broken])
 
 
 def _items(products: Table) -> Table:

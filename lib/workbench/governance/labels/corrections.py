@@ -22,6 +22,7 @@ from workbench.governance.labels import reviews
 from workbench.spelling import nearest
 
 COLUMNS = ("text_id", "text", "label", "suggested", "decision", "new_label", "who", "when")
+LABELLED = ("text_id", "text", "label")
 DECISIONS = ("keep", "fix", "drop")
 LARGEST = 2**31 - 1  # bytes that are read at once
 RULE, DROP_RULE = "label corrected by a person", "text dropped by a person"
@@ -110,25 +111,22 @@ def check(corrections: pd.DataFrame, classes: Sequence[str] = (), place: str = "
         raise CorrectionsError(f"{place}: text '{twice}' comes twice: leave one decision for it")
 
 
-def apply(texts: Table, corrections: pd.DataFrame, *, name: str = "texts", key: str = "text_id") -> Applied:
+def apply(texts: Table, corrections: pd.DataFrame) -> Applied:
     """Apply corrections to labelled texts.
 
     Rows in = rows out + dropped. What no correction names stays as it is.
 
     Args:
-        texts: with `key`, text and label (all text), further columns are kept.
+        texts: with text_id, text and label (all text), further columns are kept.
         corrections: as `read` gives them.
-        name: of the table in the records.
-        key: the column that holds what the corrections call text_id, such as pair_id.
 
     Raises:
         CorrectionsError: a correction is not as it should be, or the table lacks a column.
 
     """
-    if missing := [column for column in (key, "text", "label") if column not in texts.columns]:
-        raise CorrectionsError(f"table '{name}' lacks the column {', '.join(missing)}, so no correction can be applied")
-    labelled = texts.select(text_id=texts[key], text=texts.text, label=texts.label)
-    return _apply(texts, labelled, corrections, name, key, "label", lambda new: new)
+    if missing := [column for column in LABELLED if column not in texts.columns]:
+        raise CorrectionsError(f"table 'texts' lacks the column {', '.join(missing)}, so no correction can be applied")
+    return _apply(texts, texts.select(*LABELLED), corrections, "texts", "text_id", "label", lambda new: new)
 
 
 def apply_to_reviews(events: Table, corrections: pd.DataFrame) -> Applied:

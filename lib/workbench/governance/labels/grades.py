@@ -4,8 +4,10 @@ The order is of what was observed of an item in a shown list: purchase > cart > 
 above a click was very probably looked at and passed over, so it is the surest negative there is (Joachims 2002,
 "Optimizing Search Engines using Clickthrough Data": a click is preferred over what was skipped above it). Of an item
 below the last click, or in a list without any, nobody knows whether it was seen. Neither is any evidence *for* the
-item, so both have the grade 0, and `evidence` keeps them apart: a learner may take the skipped ones as negatives and
-leave out or weigh down the unexamined ones. A grade between them would reward an item for having been rejected.
+item, so both have the grade 0. A grade between them would reward an item for having been rejected, or be taken for a
+gain by whatever sums grades. The order is kept beside the grade instead: `evidence` (the keys of `GRADES`, strongest
+first) goes on into the pairs, and by `weigh` a skipped item is a negative of weight 1, an unexamined one of the
+probability that it was seen at all.
 
 A click deep in a list is rarer than the same interest at its top. Weighted by the inverse of examination, clicks
 estimate relevance without that bias (Joachims, Swaminathan & Schnabel 2017, "Unbiased Learning-to-Rank with Biased
@@ -58,7 +60,7 @@ def attribute(events: Table) -> Table:
     return filled.select(*events.columns)
 
 
-def grades(events: Table, context: Sequence[str] = ("query",)) -> Table:
+def grades(events: Table) -> Table:
     """What was observed of every item of every shown list, and its grade.
 
     A list need not say at which positions its items stood: then nothing is known to have been skipped, and the position
@@ -66,16 +68,16 @@ def grades(events: Table, context: Sequence[str] = ("query",)) -> Table:
 
     Args:
         events: the contract's `events`; what names no list is not seen here, see `attribute`.
-        context: columns of `events` that say for what a list was made.
 
     Returns:
-        request_id, item_id, context, position, evidence (a key of `GRADES`), grade (whole number), propensity.
+        request_id, item_id, context (the query), position, evidence (a key of `GRADES`), grade (whole number),
+        propensity.
 
     """
     strength = ibis.cases(*((_.event_type == name, GRADES[name]) for name in TAKEN), else_=0)
     taken = events.filter(_.event_type.isin(TAKEN), _.request_id.notnull()).group_by(*KEY).agg(best=strength.max())
     placed = (events.position >= 1).fill_null(False).ifelse(events.position, UNPLACED)
-    shown = impressions(events.mutate(position=placed), context).left_join(taken, KEY)
+    shown = impressions(events.mutate(position=placed)).left_join(taken, KEY)
     position = shown.position.nullif(UNPLACED)
     shown = shown.select(*KEY, "context", "propensity", position=position, best=_.best.fill_null(0))
     lists = ibis.window(group_by="request_id")
@@ -192,7 +194,7 @@ def smooth(labels: pd.DataFrame, exposure: str = "expected", name: str = "poster
     return labels.assign(**{name: (clicks + shape) / (exposed + shape / mean)})
 
 
-def relevance(con: ibis.BaseBackend, impressions: Table, positions: Table, floor: float = FLOOR) -> Table:
+def relevance(con: ibis.BaseBackend, impressions: Table, positions: Table) -> Table:
     """How well each item serves each query, raw and corrected; the label to use is `posterior_rate`.
 
     The prior is fitted on numbers alone: names of millions of pairs would not fit in memory.
@@ -201,14 +203,13 @@ def relevance(con: ibis.BaseBackend, impressions: Table, positions: Table, floor
         con: the engine, which keeps the result.
         impressions: as `corrected` takes them, the context being the query.
         positions: as `corrected` takes them.
-        floor: least examination.
 
     Returns:
         query (in small letters), item_id, impressions, clicks, click_rate (raw), expected_rate and posterior_rate (see
         `corrected` and `smooth`).
 
     """
-    rates = corrected(impressions, positions, floor)
+    rates = corrected(impressions, positions)
     row = ibis.row_number().over(order_by=[rates.context, rates.item_id])
     numbered = rates.mutate(row=row, item=ibis.dense_rank().over(order_by=rates.item_id))
     numbered = engine.keep(con, "relevance_rates", numbered)

@@ -9,17 +9,15 @@ STARS = {"bad": BAD, "neutral": (BAD + GOOD) / 2, "good": GOOD}
 NEEDED = ("event_id", "event_type", "value", "text")
 
 
-def from_reviews(events: Table, bad: float = BAD, good: float = GOOD) -> Table:
+def from_reviews(events: Table) -> Table:
     """Reviews as labelled texts: text_id, text, label (bad, neutral, good) by the stars that came with the words.
 
     Args:
         events: of the contract; a review has its stars in `value`.
-        bad: most stars of a bad review.
-        good: fewest stars of a good one.
 
     """
     reviews = events.filter(
         events.event_type == "review", events.value.notnull(), events.text.notnull(), events.text.strip() != ""
     )
-    label = ibis.cases((reviews.value <= bad, "bad"), (reviews.value >= good, "good"), else_="neutral")
+    label = ibis.cases((reviews.value <= BAD, "bad"), (reviews.value >= GOOD, "good"), else_="neutral")
     return reviews.select(text_id=reviews.event_id, text=reviews.text, label=label)

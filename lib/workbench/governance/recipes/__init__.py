@@ -1,7 +1,9 @@
 """Recipes: how the clean tables of each shape become what a model learns from.
 
 Each step of the governance notebook calls the same method whatever the shop has; a recipe says which steps do not apply
-and why.
+and why. A recipe decides what one group of pairs is, what its context and candidates are, what is left out for which
+reason, and which texts are read. What behaviour says about relevance, examination, noise and splits is worked out in
+`labels`, which knows nothing of recipes.
 """
 
 from collections.abc import Mapping

@@ -22,6 +22,8 @@ NEGATIVES = 20
 UNKNOWN = "und"  # ISO 639-2: an undetermined language
 BEYOND = "its group is beyond the pairs wanted of its split (pair_targets)"
 NO_PRODUCT = "names a product that the catalogue lacks"
+OUTSIDE = "of weeks outside the splits"
+BOUGHT = "not taken then, and bought later in the split's weeks: no negative"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,11 @@
-"""Behaviour logs: what was shown for a query or to a user, and what became of it."""
+"""Behaviour logs: what was shown for a query or to a user, and what became of it.
+
+Everything that the clean log still holds is learned from. Cleaning sets the acts of robots aside. What is only
+suspicious (click farms, bursts on one product, one user and one product again and again) it counts and leaves, for
+nobody knows which of these acts a customer made; so it enters examination, relevance and pairs. A list bounds what it
+does there: however often a product of it is clicked, it was taken once. Where fraud is certain, an own rule that
+quarantines its events keeps it from every label.
+"""
 
 from functools import cached_property
 
@@ -195,14 +202,17 @@ class BehaviourRecipe(Pairing):
     def _pairs(self) -> Table:
         """Each product of a list with its grade: 3 bought, 2 put into the cart, 1 clicked, 0 none of these.
 
-        The context is the query, or where there is none the kinds of product that the user took lately. Weights correct
-        for position, see `grades.weigh`. A product that the user buys later in the weeks of the list's split is no
-        negative; what comes after them is not looked at.
+        `evidence` tells the skipped from the unexamined, see `grades.grades`. The context is the query, or where there
+        is none the kinds of product that the user took lately. Weights correct for position, see `grades.weigh`. A
+        product that the user buys later in the weeks of the list's split is no negative; what comes after them is not
+        looked at.
         """
         rows = self._lists.pairs(self._examination[0])
         titled = self.items.select(candidate_id=_.item_id, candidate=_.title)
         named = rows.join(self._lists.moments.filter(_.context.notnull()), "group_id").join(titled, "candidate_id")
-        return as_pairs(named.mutate(pair_id=named.group_id + "-" + named.candidate_id), week=named.week)
+        return as_pairs(
+            named.mutate(pair_id=named.group_id + "-" + named.candidate_id), week=named.week, evidence=named.evidence
+        )
 
     def _rows(self) -> Table:
         return self._lists.rows()

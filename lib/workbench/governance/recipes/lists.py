@@ -20,15 +20,14 @@ from workbench.governance.labels import grades as graded
 from workbench.governance.labels import splits
 from workbench.governance.labels.contexts import MEMORY, contexts
 from workbench.governance.recipes import negatives
-from workbench.governance.recipes.base import NO_PRODUCT, Wishes
+from workbench.governance.recipes.base import BOUGHT, NO_PRODUCT, OUTSIDE, Wishes
 from workbench.governance.recipes.documents import folded
 
 TAKEN = ("click", "cart", "purchase")
+COLUMNS = ("group_id", "candidate_id", "label", "weight", "origin", "evidence")
 UNLISTED = "names no shown list"
 REPEATED = "the same product is in its group already"
-OUTSIDE = "of weeks outside the splits"
 UNTOLD = f"no query, and nothing that the user took in the {MEMORY} weeks before: there is no context"
-BOUGHT = "not taken then, and bought later in the split's weeks: no negative"
 
 
 @dataclass
@@ -79,7 +78,9 @@ class Lists:
         return self._within.semi_join(learned, "group_id")
 
     def pairs(self, examined: pd.DataFrame | None) -> Table:
-        """group_id, candidate_id, label, weight, origin of every product of every group, but what is bought later.
+        """`COLUMNS` of every product of every group, but what is not taken and bought later.
+
+        `evidence` is that of a shown list, see `grades.grades`; null where groups are users' weeks.
 
         Args:
             examined: position, examination; None for equal weights.
@@ -111,7 +112,11 @@ class Lists:
         return told.select("group_id", reason=reason)
 
     def dated(self) -> Table:
-        """Events with the split that their words belong to, that of their list; without one, of their week or user."""
+        """Events with the split that their words belong to; without those that belong to none.
+
+        In time that is the split of the event's own week, whatever list it names: nothing is read before it was said.
+        Otherwise it is the split of the user or query of the event's list, or where it names none, of its own.
+        """
         events = self.events
         if self.windows:
             split: StringValue = splits.by_week(events.week, self.windows)
@@ -162,7 +167,7 @@ class Lists:
             weighed = graded.weigh(self.graded, ibis.memtable(examined[["position", "examination"]]))
         rows = weighed.select(
             group_id=_.request_id, candidate_id=_.item_id, label=_.grade, weight=_.weight,
-            origin=ibis.literal("observed"),
+            origin=ibis.literal("observed"), evidence=_.evidence,
         )  # fmt: skip
         return rows.anti_join(self._bought_later(), ["group_id", "candidate_id"])
 
@@ -187,7 +192,7 @@ class Lists:
         taken = taken.select("user_id", candidate_id=_.item_id, moment=_.week).distinct()
         groups = self.moments.select("group_id", "user_id", "until")
         wrong = negatives.draw(groups, self.items, taken, self.wishes.negatives, self.wishes.seed)
-        columns = ("group_id", "candidate_id", "label", "weight", "origin")
-        right = right.mutate(weight=ibis.literal(1.0), origin=ibis.literal("observed"))
-        wrong = wrong.mutate(label=ibis.literal(0, "int64"), origin=ibis.literal("sampled"))
-        return right.select(*columns).union(wrong.select(*columns))
+        unseen = ibis.null("string")
+        right = right.mutate(weight=ibis.literal(1.0), origin=ibis.literal("observed"), evidence=unseen)
+        wrong = wrong.mutate(label=ibis.literal(0, "int64"), origin=ibis.literal("sampled"), evidence=unseen)
+        return right.select(*COLUMNS).union(wrong.select(*COLUMNS))

@@ -11,6 +11,11 @@ from workbench.data.contract import COLUMNS, conform
 from workbench.governance.labels.contexts import MEMORY, contexts
 from workbench.governance.labels.exposure import channel
 from workbench.governance.labels.splits import by_week, fill
+from workbench.governance.recipes.base import BEYOND, BOUGHT, NO_PRODUCT, OUTSIDE
+
+KEY = ("user_id", "week", "item_id")
+NO_PAST = f"the household bought nothing in the {MEMORY} weeks before: there is no context"
+UNTOLD = "nothing that the household bought before is in the catalogue: there is no context"
 
 
 def exposures(bought: Table, sampled: Table) -> Table:
@@ -51,10 +56,16 @@ def pairs(
 ) -> Table:
     """The contract's `pairs`, and user_id and week, ordered by pair_id: one group is one household in one week.
 
-    All exposed purchases of a chosen household-week and its sampled non-purchases are in; weights bring the sample back
-    to what was shown, within each household-week. `origin` is 'sampled' for a non-purchase that was drawn at a rate
-    below 1, else 'observed'. `event_time` is the beginning of the household's first trip of the week, when it could
-    first have seen the product.
+    All exposed purchases of a chosen household-week are in, and those of its sampled non-purchases that the household
+    does not buy later either, up to the last week of their split; what it buys after that is not looked at. `origin` is
+    'sampled' for a non-purchase that was drawn at a rate below 1, else 'observed'. `event_time` is the beginning of the
+    household's first trip of the week, when it could first have seen the product.
+
+    A weight is the inverse of the rate at which its row was drawn, so leaving out what is bought later changes no
+    other's: within a household-week, weighted sums of non-purchases are unbiased for the products that it was exposed
+    to and buys neither that week nor later in the split (a domain of the sample; Horvitz and Thompson 1952). They no
+    longer stand for all that was shown: the share of positives by weight is that of what was bought at once among what
+    was bought at once or not at all.
 
     Args:
         con: the engine.
@@ -68,9 +79,9 @@ def pairs(
     trips = purchases.group_by("user_id", "week").agg(event_time=_.timestamp.min())
     chosen = engine.keep(con, "groups", groups(exposed, _before(purchases), splits, targets))
     context = engine.keep(con, "contexts", contexts(purchases, items, chosen))
-    shown = (
-        exposed.join(chosen, ["user_id", "week"]).join(context, ["user_id", "week"]).join(trips, ["user_id", "week"])
-    )
+    drawn = exposed.join(chosen, ["user_id", "week"])
+    kept = drawn.anti_join(_bought_later(drawn, purchases, splits), KEY)
+    shown = kept.join(context, ["user_id", "week"]).join(trips, ["user_id", "week"])
     told = shown.join(items.select("item_id", "title"), "item_id")
     group = told.user_id + "-" + told.week.cast("string").lpad(2, "0")
     return told.select(
@@ -106,16 +117,28 @@ def left_out(
     for name, table in marks.items():
         told = told.left_join(table.mutate(**{name: True}), key).select(*told.columns, name)
     told = told.left_join(items.select("item_id", known=True), "item_id").select(*told.columns, "known")
+    late = _bought_later(exposed.join(chosen, key), purchases, splits)
+    told = told.left_join(late.mutate(late=True), KEY).select(*told.columns, "late")
     reason = ibis.cases(
-        (told.split.isnull(), "of weeks outside the splits"),
-        (told.past.isnull(), f"the household bought nothing in the {MEMORY} weeks before: there is no context"),
-        (told.chosen.isnull(), "its household and week is beyond the pairs wanted of its split (pair_targets)"),
-        (told.context.isnull(), "nothing that the household bought before is in the catalogue: there is no context"),
-        (told.known.isnull(), "names a product that the catalogue lacks"),
+        (told.split.isnull(), OUTSIDE),
+        (told.past.isnull(), NO_PAST),
+        (told.chosen.isnull(), BEYOND),
+        (told.context.isnull(), UNTOLD),
+        (told.known.isnull(), NO_PRODUCT),
+        (told.late.notnull(), BOUGHT),
         else_=None,
     )
     counts = told.group_by(reason=reason).agg(rows=_.count()).filter(_.reason.notnull()).execute()
     return dict(zip(counts["reason"], counts["rows"], strict=True))
+
+
+def _bought_later(drawn: Table, purchases: Table, splits: Mapping[str, tuple[int, int]]) -> Table:
+    """user_id, week, item_id of the non-purchases that their household buys in a later week of the same split."""
+    until = ibis.cases(*((drawn.split == name, last) for name, (_first, last) in splits.items()), else_=None)
+    passed = drawn.filter(~drawn.bought).select(*KEY, until=until)
+    later = purchases.select("user_id", "item_id", later=_.week)
+    both = passed.join(later, ["user_id", "item_id", passed.week < later.later, later.later <= passed.until])
+    return both.select(*KEY).distinct()
 
 
 def _before(purchases: Table) -> Table:
@@ -132,9 +155,8 @@ def events(purchases: Table, bought: Table, sampled: Table) -> Table:
     Own columns beyond the contract: store_id, week, channel (display, mailer, both; null: never promoted to the
     household that week) and weight (1, or the inverse sampling rate of an impression).
     """
-    key = ("user_id", "week", "item_id")
     marks = bought.select("user_id", "week", item_id=_.item_id.cast("string"), channel=channel(bought))
-    marked = purchases.left_join(marks, key).mutate(weight=ibis.literal(1.0))
+    marked = purchases.left_join(marks, KEY).mutate(weight=ibis.literal(1.0))
     trips = purchases.group_by("user_id", "week").agg(timestamp=_.timestamp.min())
     seen = sampled.join(trips, ["user_id", "week"])
     item, group = seen.item_id.cast("string"), seen.user_id + "-" + seen.week.cast("string")
