@@ -8,7 +8,8 @@ from workbench.data import engine
 from workbench.governance.signals import characters as c
 
 TEXTS = ("café naïve – “très bien”", "红色跑步鞋，轻便", "中文鞋子红色运动", "Größe 42 für 50 €", "😀 good")
-RIGHT = (*TEXTS, "«ÉTÉ»", "„ÄÖÜ“", "茅台酒", "淡紫色蕾丝连衣裙", "T恤", "Ö²", "À «", "plain", "2 < 3 & 4 > 1")
+RIGHT = (*TEXTS, "«ÉTÉ»", "„ÄÖÜ“", "茅台酒", "淡紫色蕾丝连衣裙", "T恤", "Ö²", "À «", "plain", "2 < 3 & 4 > 1",
+         "می\u200cخواهم", "क्\u200dष", "👩\u200d👧 shoes")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,7 @@ def test_right_texts_are_not_accused(con, check):
         (c.markup, c.plain, "ok <script>alert(1)</script>", "ok"),
         (c.escaped, c.unescaped, "caf\\u00e9%20noir", "café noir"),
         (c.invisible, c.visible, "sh\u200boe\x07s\ufeff", "shoes"),
+        (c.invisible, c.visible, "s\u200dhoes 鞋\u200c子", "shoes 鞋子"),
         (c.wide, c.narrow, "ＮＩＫＥ ９０！", "NIKE 90!"),
         (c.wide, c.narrow, "Ｔ恤，红色！", "T恤，红色！"),
         (c.decomposed, c.composed, "cafe\u0301", "café"),
@@ -75,3 +77,9 @@ def test_broken_texts_are_found_and_mended(con, find, mend, before, after):
     assert run(con, find, [before]) == [True]
     assert run(con, mend, [before]) == [after]
     assert run(con, find, [after]) == [False]
+
+
+def test_percent_codes_that_are_no_text_stay():
+    assert c._unescape("a%20b") == "a b"
+    assert c._unescape("red%2520boots") == "red boots"
+    assert c._unescape("%FF%FE") == "%FF%FE"

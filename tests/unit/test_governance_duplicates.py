@@ -74,6 +74,22 @@ def test_variants_are_products_of_their_own():
     assert found(*names) == {}
 
 
+def test_other_numbers_are_other_products_and_split_ones_the_same():
+    def merged(one: str, other: str) -> bool:
+        bare = RED | {"attributes": None}
+        return bool(found(bare | {"item_id": "a", "title": one}, bare | {"item_id": "b", "title": other}))
+
+    for one, other in (("Trainers model 12", "Trainers model 21"), ("USB cable 1.5 m", "USB cable 15 m"),
+                       ("USB cable 1.5 m", "USB cable 5.1 m"), ("Network cable 20m grey", "Network cable 2.0m grey"),
+                       ("运动鞋 型号12 透气网面", "运动鞋 型号21 透气网面"),
+                       ("Discs DVD+R 4.7 GB", "Discs DVD-R 4.7 GB"),
+                       ("Mount RPMAU, ceiling", "Mount RSMAU, ceiling")):  # fmt: skip
+        assert not merged(one, other)
+    for one, other in (("Memory 667MHz 2 GB, Selwick", "Selwick memory 667 MHz 2GB"),
+                       ("USB 2.0 cable, 1,5 m", "Cable USB 2.0, 1.5 m")):  # fmt: skip
+        assert merged(one, other)
+
+
 def test_copies_of_copies_have_one_survivor_and_exact_ones_say_so():
     con = engine.connect("500MB", threads=1)
     rows = [RED | {"item_id": name} for name in "abc"] + [RED | {"item_id": "d", "description": None}]

@@ -136,6 +136,26 @@ def test_the_gate_names_what_is_too_low(result):
         quality.gate(table, {"beauty": 0.5})
 
 
+def test_a_high_rule_that_most_rows_fail_stops_the_run_however_many_rules_pass():
+    rows = [["accuracy", f"r{i}", "items", "warn", "low", 100, 0] for i in range(150)]
+    columns = ["dimension", "rule", "table", "action", "severity", "rows", "failing"]
+
+    def measured(failing: int, severity: str = "high") -> pd.DataFrame:
+        frame = pd.DataFrame([*rows, ["accuracy", "bad", "items", "warn", severity, 100, failing]], columns=columns)
+        return quality.compare(frame, frame)
+
+    quality.gate(measured(50), {"accuracy": 0.99})
+    quality.gate(measured(100, "medium"), {"accuracy": 0.99})
+    with pytest.raises(GateFailed, match=r"'bad' fails on 51 of the rows of items, 0\.4900 < 0\.5 \(any high-severity"):
+        quality.gate(measured(51), {"accuracy": 0.99})
+    quality.gate(measured(100), {"any high-severity rule": 0.0})
+    quality.gate(measured(100), {"rule: bad": 0.0})
+    with pytest.raises(GateFailed, match=r"0\.9000 < 0\.95"):
+        quality.gate(measured(10), {"any high-severity rule": 0.95})
+    with pytest.raises(ValueError, match="did you mean 'any high-severity rule'"):
+        quality.gate(measured(0), {"any high severity rule": 0.9})
+
+
 def test_a_failing_stop_rule_fails_the_gate(con):
     items = pd.concat([small_shop.items(), small_shop.items().iloc[:1]], ignore_index=True)
     rule = next(rule for rule in rules.RULES if rule.action == "stop")

@@ -41,7 +41,7 @@ def con():
 
 def steps(con, rows):
     table = con.create_table("events", contract.conform(ibis.memtable(events(rows)), "events"), overwrite=True)
-    return engine.keep(con, "steps", traffic.steps(table)), table
+    return engine.keep(con, "steps", traffic.steps(table, traffic.lists(table))), table
 
 
 def test_robots_are_found_among_people_and_nobody_else(con):
@@ -64,6 +64,13 @@ def test_robots_are_found_among_people_and_nobody_else(con):
 def test_a_robot_does_not_taint_the_other_days_of_its_customer(con):
     found = traffic.robots(con, steps(con, people() + visits("u3", [1.0] * 60))[0], "robots").execute()
     assert set(zip(found["user_id"], found["day"].astype(str), strict=True)) == {("u3", "2024-03-05")}
+
+
+def test_seconds_keep_their_fraction_once(con):
+    times = pd.to_datetime(["2024-03-05 08:00:00.97", "2024-03-05 08:00:01.01", "1969-12-31 23:59:59.25"], utc=True)
+    made = con.create_table("times", pd.DataFrame({"at": times}), overwrite=True)
+    got = con.to_pandas(made.select(s=traffic.seconds(made.at)))["s"].tolist()
+    assert got == pytest.approx([1709625600.97, 1709625601.01, -0.75], abs=1e-6)
 
 
 def test_many_steps_alone_are_enough_when_they_are_far_more_than_others(con):

@@ -11,6 +11,7 @@ from workbench.data import contract, engine, sources
 from workbench.governance import cleaning, quality
 from workbench.governance.cleaning.replay import replay
 from workbench.governance.rules import ids, prices, shop, wordless
+from workbench.governance.rules.tables import catalogue
 
 
 @pytest.fixture(scope="module")
@@ -414,6 +415,9 @@ def test_a_given_moment_of_collection_ends_the_log(shop_frames):
         ("category path malformed", "category", "Shoes>Men >Boots", "Shoes > Men > Boots"),
         ("brand: a placeholder, no value", "brand", "N/A", None),
         ("items.item_id: a whole number written as a float", "item_id", "1234.0", "1234"),
+        ("items.item_id: a whole number written as a float", "item_id", "1.23457E+5", "123457"),
+        ("items.item_id: a whole number written as a float", "item_id", "1.200E+2", "120"),
+        ("product title: escape codes in it", "title", "%25E9%259B%25A8%25E9%259D%25B4", "雨靴"),
     ],
 )
 def test_repairs_give_the_right_value(name, column, before, after):
@@ -423,3 +427,64 @@ def test_repairs_give_the_right_value(name, column, before, after):
     assert con.to_pandas(table.select(bad=rule.condition(table, {})))["bad"].tolist() == [True]
     mended = con.to_pyarrow(table.select(**rule.repair(table, {})))[column].to_pylist()
     assert mended == [after]
+
+
+def test_digits_that_a_spreadsheet_cut_are_not_made_up():
+    con = engine.connect("500MB", threads=1)
+    cut, whole = ["1.23457E+12", "1E+05", "1.2345e2", "4.1e1000"], ["1.23457E+5", "9e0", "12.0", "a1E5", "12E5x", None]
+    table = con.create_table("items", pa.table({"item_id": pa.array(cut + whole, pa.string())}))
+    lost = named("items.item_id: digits that a spreadsheet cut off")
+    mended = named("items.item_id: a whole number written as a float")
+    assert lost.action == "quarantine"
+    assert named("events.order_id: digits that a spreadsheet cut off").action == "warn"
+    found = con.to_pandas(table.select("item_id", lost=lost.condition(table, {}), mended=mended.condition(table, {})))
+    assert found.loc[found["lost"], "item_id"].tolist() == cut[:3]
+    assert found.loc[found["mended"], "item_id"].tolist() == ["1.23457E+5", "9e0", "12.0"]
+
+
+def products(**columns: list) -> pd.DataFrame:
+    """Sixty sound products, and then those whose own columns are given."""
+    sound = {"title": [f"Selwick boots {word}, olive canvas" for word in map(str, range(60))],
+             "description": [f"A boot numbered {n} that lasts for years." for n in range(60)],
+             "price": [19.0 + n / 4 for n in range(60)]}  # fmt: skip
+    extra = len(next(iter(columns.values())))
+    rows = {name: [*values, *columns.get(name, values[:extra])] for name, values in sound.items()}
+    return pd.DataFrame({**rows, "item_id": [f"p{n}" for n in range(60 + extra)], "brand": "Selwick",
+                         "category": "Shoes > Boots", "attributes": None})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fact", "column", "wrong", "right"),
+    [
+        ("price_fraction", "price", [24.173333], [24.17]),
+        ("named_price", "title", ["Boots only $12.99"], ["Voucher $19.00"]),
+        ("named_price", "title", ["雨靴 到手价¥88"], ["雨靴 1元素 2件"]),
+        ("named_price", "title", ["（原价99元）雨靴"], ["雨靴 3米 99"]),
+        ("is_code", "title", ["IMG_2041.jpg"], ["Boots 2041"]),
+        ("is_code", "title", ["SKU-2041-38-BLK"], ["Stan-Smith2"]),
+        ("is_code", "title", ["p60"], ["雨靴2041"]),
+        ("cut_off", "description", ["A boot of the finest leath…"], ["A boot of leather."]),
+        ("cut_off", "description", ["A boot of the finest leath..."], ["A boot of leather!"]),
+        ("cut_off", "description", ["去年首次亮相的风"], ["去年首次亮相的风浪。"]),
+    ],
+)
+def test_what_a_catalogue_says_of_one_product(fact, column, wrong, right):
+    found = catalogue.facts(products(**{column: wrong})).set_index("item_id")[fact]
+    assert found[found].index.tolist() == ["p60"]
+    assert not catalogue.facts(products(**{column: right}))[fact].any()
+
+
+def test_what_many_products_have_is_the_catalogues_custom():
+    many = products(title=["Boots only $12.99"] * 4, price=[24.1733] * 4, description=["A boot of leath…"] * 4)
+    assert not catalogue.facts(many)[["price_fraction", "named_price", "cut_off"]].any(axis=None)
+
+
+@pytest.mark.parametrize(
+    "text", ["Boots of %BRAND_NAME%", "Boots of @@brand@@", "__TITLE__", "{product.brand} boots", "{% if %}"]
+)
+def test_a_template_that_nobody_filled(text):
+    con = engine.connect("500MB", threads=1)
+    rule = named("product title: a template that nobody filled")
+    sound = ["100%COTTON 50%", "[[中国不高兴]]", "a@@b", "5% OFF", "{ }"]
+    table = con.create_table("items", pa.table({"title": pa.array([text, *sound], pa.string())}))
+    assert con.to_pandas(table.select(bad=rule.condition(table, {})))["bad"].tolist() == [True] + [False] * len(sound)

@@ -12,6 +12,8 @@ from workbench.governance.quality.rule import DIMENSIONS, Rule, Tables
 from workbench.spelling import nearest
 
 RULE = "rule: "  # begins a threshold of the gate that is for one rule
+HIGH = "any high-severity rule"  # the threshold for each rule of severity high
+HIGH_LEAST = 0.5  # a fault of most rows is none of rows, but of the data: an average over many rules hides it
 
 
 def measure(
@@ -63,7 +65,9 @@ def gate(quality: pd.DataFrame, min_quality: Mapping[str, float]) -> None:
 
     Args:
         quality: as `compare` returns it.
-        min_quality: least share of passing rows, by dimension ("accuracy") or by rule ("rule: one event id twice").
+        min_quality: least share of passing rows, by dimension ("accuracy"), by rule ("rule: one event id twice"), or
+            for each rule of severity high ("any high-severity rule"; `HIGH_LEAST` if not given), those that have a
+            threshold of their own apart.
 
     Raises:
         GateFailed: a dimension or rule is below its threshold, or a rule with the action `stop` has failing rows.
@@ -72,17 +76,29 @@ def gate(quality: pd.DataFrame, min_quality: Mapping[str, float]) -> None:
     """
     after = by_dimension(quality)["after"].to_dict()
     rules = {f"{RULE}{rule}": share for rule, share in quality.groupby("rule")["after"].min().items()}
-    if unknown := sorted(set(min_quality) - set(DIMENSIONS) - set(rules)):
+    if unknown := sorted(set(min_quality) - {*DIMENSIONS, HIGH, *rules}):
         raise ValueError(
-            f"min_quality names {unknown}{nearest(unknown[0], [*DIMENSIONS, *rules])}: write one of "
-            f"{', '.join(DIMENSIONS)}, or '{RULE}<name>' for a rule that these tables are measured by"
+            f"min_quality names {unknown}{nearest(unknown[0], [*DIMENSIONS, HIGH, *rules])}: write one of "
+            f"{', '.join(DIMENSIONS)}, '{HIGH}', or '{RULE}<name>' for a rule that these tables are measured by"
         )
     shares = after | rules
     low = [f"{name} {shares[name]:.4f} < {bar}" for name, bar in min_quality.items() if shares.get(name, 1) < bar]
+    low += _high(quality, min_quality)
     stops = quality[(quality["action"] == "stop") & (quality["failing_after"] > 0)]
     low += [f"rule '{row.rule}' fails on {row.failing_after} rows" for row in stops.itertuples()]
     if low:
         raise GateFailed(f"data quality misses the gate: {'; '.join(low)}; see the rules above, then correct the data")
+
+
+def _high(quality: pd.DataFrame, min_quality: Mapping[str, float]) -> list[str]:
+    """Rules of severity high, without a threshold of their own, that fail on too many rows: one sentence each."""
+    bar = min_quality.get(HIGH, HIGH_LEAST)
+    own = (RULE + quality["rule"]).isin(min_quality)
+    failed = quality[(quality["severity"] == "high") & (quality["after"] < bar) & ~own]
+    return [
+        f"rule '{row.rule}' fails on {row.failing_after} of the rows of {row.table}, {row.after:.4f} < {bar} ({HIGH})"
+        for row in failed.itertuples()
+    ]
 
 
 def applicable(rules: Iterable[Rule], tables: Tables) -> tuple[list[Rule], pd.DataFrame]:

@@ -48,7 +48,7 @@ class Rule:
         key: instead of a condition: columns that must not repeat; of the rows with one key, all but one fail (rows
             with a null in the key are none of its business).
         action: what happens to failing rows.
-        severity: how much it hurts, for the reader of the report.
+        severity: how much it hurts; what is high has a bar of its own in the gate (`measuring.gate`).
         repair: new values by column, for failing rows; gets what `failing` gets.
         add: rows that the table lacks (action `repair`); each counts as one failing row.
         survivors: instead of a condition: gives the rows that are copies of another, such as near-duplicates, as a

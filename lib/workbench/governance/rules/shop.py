@@ -7,7 +7,7 @@ from ibis.expr.types import Table, Value
 
 from workbench.data import contract
 from workbench.governance.quality import Rule, Tables
-from workbench.governance.rules.tables import events, histories, items, judgments, log, offers, people, texts
+from workbench.governance.rules.tables import events, histories, items, judgments, log, offers, opinions, people, texts
 
 # No column names a judgment alone: a query has many products, a product many queries, and some pairs are judged twice.
 # The record tells the rows of one product apart by number (`copies.numbered`), as it does those of any repeated key.
@@ -20,7 +20,8 @@ MIN_QUALITY = {
     "timeliness": 0.99,
 }  # fmt: skip
 RULES: tuple[Rule, ...] = (
-    *items.RULES, *people.RULES, *events.RULES, *judgments.RULES, *texts.RULES, *histories.RULES, *offers.RULES,
+    *items.RULES, *people.RULES, *events.RULES, *opinions.RULES, *judgments.RULES, *texts.RULES, *histories.RULES,
+    *offers.RULES,
 )  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def seen(
     ends: Value = ibis.literal(collected_at or datetime.now(UTC)).cast(contract.UTC)
     if "events" in tables:
         made, ends = log.seen(con, tables, name, collected_at)
-        found |= made
+        found |= made | {"events": opinions.seen(con, made["events"], tables, name)}
     if "items" in tables:
         found |= items.seen(con, {**found, **tables}, name, ends)
     if "users" in tables:

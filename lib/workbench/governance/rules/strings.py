@@ -26,7 +26,8 @@ PLACEHOLDER = (
 )
 """Words that stand where a value should, alone; and filler text wherever it stands."""
 TEMPLATE = (
-    r"\{\{.*?\}\}|\$\{[^}]*\}|%\([a-z_]+\)s|\{[a-z_]*\d*\}|<%|%%[A-Z_]+%%|\[\[[^\]]*\]\]|\[object Object\]|^%[sd]$"
+    r"\{\{.*?\}\}|\$\{[^}]*\}|%\([a-z_]+\)s|\{[A-Za-z_.]*\d*\}|<%|\{%|(?:^|[^\d%])%{1,2}[A-Z][A-Z_]{2,}%|@@[\w.]+@@|"
+    r"(?:^|\W)__[A-Z][A-Z_]+__|\[\[[\w .]*\]\]|\[object Object\]|^%[sd]$"
 )
 ADDRESS = r"(?i)https?://|www\.[a-z0-9-]+\.|\b[a-z0-9-]{3,}\.(?:com|net|org|cn|ru|info|biz|shop|top)\b"
 CONTACT = (
@@ -38,9 +39,13 @@ CODE = (
     r"(?i)javascript:|\bselect\b.+\bfrom\b|\bunion\b.+\bselect\b|\bdrop table\b|"
     r"'\s*or\s*'?1'?\s*=|--\s*$|\bonerror\s*=|\balert\("
 )
+PARAMETERS = r"(?i)^\??(?:q|query|search|keywords?|kw|wd|text|term|s)=\S|^\S*&[a-z_]{2,}=[^&\s]*(?:$|&)"
+PLUSES = r"^[^\s+]*\p{L}\+\p{L}[^\s+]*(?:\+[^\s+]+)*$"
+"""A query as it stands in an address: with its other parameters, or with plus signs for the spaces."""
 HAMMERED = "|".join(rf"{letter}{{5,}}" for letter in "abcdefghijklmnopqrstuvwxyz") + r"|!{6,}|！{6,}|哈{12,}|啊{12,}"
 """One key held down; five equal letters occur in no word, laughter is allowed more."""
-FLOAT_FORM = r"^-?\d+\.0+$|^\d(?:\.\d+)?[eE]\+?\d+$"
+FLOAT_FORM = r"^-?\d+\.0+$"
+EXPONENT_FORM = r"^(\d)(?:\.(\d+))?[eE]\+?(\d{1,3})$"
 NO_ID = r"(?i)^(?:null|none|nan|n/?a|undefined|unknown|-1|test\w*|anonymous|guest|nil|#n/?a|[0-]{4,}|待定|未知|)$"
 Guard = Callable[[Table], BooleanValue] | None
 
@@ -106,7 +111,8 @@ def odd(text: StringValue) -> BooleanValue:
         characters.mojibake(text), characters.markup(text), characters.escaped(text), characters.invisible(text),
         characters.wide(text), characters.decomposed(text), characters.untidy(text), characters.undecodable(text),
         placeholder(text), text.re_search(TEMPLATE), text.lower().re_search(HAMMERED), text.re_search(ADDRESS),
-        text.re_search(CODE), text.re_search(CONTACT), text.length() > 50,
+        text.re_search(CODE), text.re_search(CONTACT), text.re_search(PARAMETERS), text.re_search(PLUSES),
+        text.length() > 50,
     ]  # fmt: skip
     return reduce(or_, [look.fill_null(False) for look in looks])
 
@@ -125,8 +131,11 @@ def id_rules(table: str, column: str, required: bool, guard: str = "") -> list[R
              action="repair", severity="high", columns=(column,), needs=needs,
              repair=lambda t, _: {column: characters.tidy(characters.visible(t[column]))}),
         Rule(f"{label}: a whole number written as a float", "consistency", table,
-             looked(lambda ids: ids.re_search(FLOAT_FORM)), action="repair", severity="high", columns=(column,),
-             needs=needs, repair=lambda t, _: {column: whole(t[column])}),
+             looked(lambda ids: ids.re_search(FLOAT_FORM) | _exact(ids)), action="repair", severity="high",
+             columns=(column,), needs=needs, repair=lambda t, _: {column: whole(t[column])}),
+        Rule(f"{label}: digits that a spreadsheet cut off", "accuracy", table,
+             looked(lambda ids: ids.re_search(EXPONENT_FORM) & ~_exact(ids)), severity="high", columns=(column,),
+             needs=needs, action="quarantine" if required else "warn"),
         Rule(f"{label}: a word for no id", "completeness", table,
              looked(lambda ids: ids.strip().re_search(NO_ID)), severity="high", columns=(column,), needs=needs,
              action="quarantine" if required else "repair",
@@ -145,7 +154,20 @@ def guarded(table: Table, guard: str, bad: BooleanValue) -> BooleanValue:
 
 
 def whole(text: StringValue) -> StringValue:
-    """'123.0' as '123', '1.2e3' as '1200'; digits beyond a float's are never made up."""
-    exponent = text.re_search("[eE]")
-    number = text.try_cast("float64").try_cast("int64").cast("string")
-    return exponent.ifelse(number, text.re_replace(r"\.0+$", ""))
+    """'123.0' as '123', '1.2345e4' as '12345'; a text that does not say all digits (`_exact`) is not for it."""
+    head, decimals, exponent = _parts(text)
+    digits = (head + decimals).substr(0, exponent + 1)
+    return text.re_search(EXPONENT_FORM).ifelse(digits, text.re_replace(r"\.0+$", ""))
+
+
+def _exact(text: StringValue) -> BooleanValue:
+    """Whether a number with an exponent is whole and says all its digits: '1.2345e4', and not '1.23e12'."""
+    _, decimals, exponent = _parts(text)
+    told = (exponent <= decimals.length()) & ~decimals.substr(exponent).re_search("[1-9]")
+    return text.re_search(EXPONENT_FORM).ifelse(told, False)
+
+
+def _parts(text: StringValue) -> tuple[StringValue, StringValue, Value]:
+    """First digit, decimals and exponent of a number such as 1.23e4; the exponent is 0 where there is none."""
+    exponent = text.re_extract(EXPONENT_FORM, 3).try_cast("int64").fill_null(0)
+    return text.re_extract(EXPONENT_FORM, 1), text.re_extract(EXPONENT_FORM, 2), exponent

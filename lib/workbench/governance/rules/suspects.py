@@ -6,16 +6,18 @@ Each gives suspects only, with the columns that they are found by.
 
 import ibis
 from ibis import _
-from ibis.expr.types import StringValue, Table
+from ibis.expr.types import BooleanScalar, IntegerValue, StringValue, Table
 
 from workbench.data import engine
 from workbench.governance.rules import strings, wordless
+from workbench.governance.signals.traffic import seconds
 
 SAME_TEXT = 3  # users who write the same words, at least
 SAME_COMMENT = 6  # questions under a product are short and much alike
 TEXT_LENGTH = 12  # characters below which many people write the same: "Great!"
 PLACES = 50  # positions that fit, one bit each, into a float's whole numbers
 SELDOM = 0.05  # share up to which acts without what should precede them are against the log's custom
+STEPS = ("impression", "click", "cart", "purchase")  # of a visit; an opinion may come days later
 ONCE = ("purchase", "rating", "review", "comment")  # a user does this with a product once in an hour
 ENCORE_SECONDS, DOUBLE_SECONDS = 3600.0, 2.0
 ORDER_SECONDS = 3600  # the lines of one order are written at one moment
@@ -24,22 +26,29 @@ PART = r"#[0-9]+$"  # what a session that goes on after a silence is named by
 Found = tuple[str, Table, tuple[str, ...]]
 
 
-def all_of(con: ibis.BaseBackend, events: Table, name: str) -> list[Found]:
-    """Suspects as (a word for their new columns, table, the columns that find their events)."""
+def all_of(con: ibis.BaseBackend, events: Table, asked: Table, sessions: Table, name: str) -> list[Found]:
+    """Suspects as (a word for their new columns, table, the columns that find their events).
+
+    Args:
+        con: the engine.
+        events: with `visit` (see below) and `said`, the text `folded`.
+        asked: as `requests` gives them.
+        sessions: as `visits` gives them.
+        name: a word for the tables that are kept meanwhile.
+
+    """
     shows, acts = events.filter(_.event_type == "impression"), events.filter(_.event_type != "impression")
     listed = shows.filter(_.request_id.notnull() & _.item_id.notnull())
-    requests = engine.keep(con, f"{name}_requests", _requests(events))
     twice = listed.group_by("request_id", "item_id").agg(n=_.count()).filter(_.n > 1)
-    crowded = shows.semi_join(requests.filter(_.crowded), "request_id")
+    crowded = shows.semi_join(asked.filter(_.crowded), "request_id")
     places = crowded.group_by("request_id", "position").agg(n=_.count()).filter(_.n > 1)
     found: list[Found] = [("shown", twice, ("request_id", "item_id")), ("place", places, ("request_id", "position"))]
     for column in ("user_id", "visit", "query"):
-        mixed = requests.filter(requests[f"mixed_{column}"]).select("request_id")
+        mixed = asked.filter(asked[f"mixed_{column}"]).select("request_id")
         found.append((f"request_{column}", _main(events, mixed, "request_id", column), ("request_id",)))
-    visits = events.filter(_.session_id.notnull()).group_by("session_id").agg(low=_.user_id.min(), high=_.user_id.max())
-    shared = visits.filter(visits.low != visits.high).select("session_id")
+    shared = sessions.filter(_.shared).select("session_id")
     found.append(("session_user_id", _main(events, shared, "session_id", "user_id"), ("session_id",)))
-    found.append(("request_times", _moments(events, requests.filter(_.ends - _.begins > SHARE_SECONDS)),
+    found.append(("request_times", _moments(events, asked.filter(_.ends - _.begins > SHARE_SECONDS)),
                   ("request_id",)))  # fmt: skip
     lines = acts.filter(_.order_id.notnull() & (_.event_type == "purchase"))
     for column in ("user_id", "currency", "visit"):
@@ -68,8 +77,7 @@ def doubles(events: Table) -> list[Found]:
     acts = events.filter((_.event_type != "impression") & _.user_id.notnull() & _.item_id.notnull())
     keys = ("user_id", "item_id", "event_type")
     order = ibis.window(group_by=keys, order_by="timestamp")
-    seconds = acts.timestamp.epoch_seconds().cast("float64") + acts.timestamp.microsecond().cast("float64") / 1e6
-    timed = acts.select(*keys, "timestamp", seconds=seconds)
+    timed = acts.select(*keys, "timestamp", seconds=seconds(acts.timestamp))
     pauses = timed.mutate(pause=timed.seconds - timed.seconds.lag().over(order)).filter(_.pause <= ENCORE_SECONDS)
     found = pauses.group_by(*keys, "timestamp").agg(pause=_.pause.min())
     encore = found.filter(_.event_type.isin(ONCE))
@@ -79,16 +87,23 @@ def doubles(events: Table) -> list[Found]:
     ]
 
 
-def _requests(events: Table) -> Table:
-    """Requests with something wrong, in one pass: mixed users, sessions or queries, a position twice, a long time."""
+def requests(events: Table) -> Table:
+    """Requests that show a list or have something wrong, in one pass.
+
+    Returns:
+        request_id, begins, ends (seconds of the epoch); shown (products), shown_from, shown_to (seconds); crowded (a
+        position twice), mixed_user_id, mixed_visit, mixed_query; gap, the first position that the list skips, or null.
+
+    """
     shows = events.event_type == "impression"
     fits = shows & events.position.between(1, PLACES)
     bit = ibis.literal(2.0) ** ibis.greatest(ibis.least(events.position, PLACES), 1)
     given = events.mutate(
-        bit=fits.ifelse(bit.cast("int64"), 0), seconds=events.timestamp.epoch_seconds().cast("float64")
+        shows=shows, bit=fits.ifelse(bit.cast("int64"), 0), seconds=events.timestamp.epoch_seconds().cast("float64")
     )
     grouped = given.filter(_.request_id.notnull()).group_by("request_id").agg(
         bits=_.bit.bit_or(), total=_.bit.cast("float64").sum(), begins=_.seconds.min(), ends=_.seconds.max(),
+        shown=_.shows.sum(), shown_from=_.seconds.min(where=_.shows), shown_to=_.seconds.max(where=_.shows),
         **{f"low_{column}": given[column].min() for column in ("user_id", "visit", "query")},
         **{f"high_{column}": given[column].max() for column in ("user_id", "visit", "query")},
     )  # fmt: skip
@@ -97,10 +112,50 @@ def _requests(events: Table) -> Table:
         for column in ("user_id", "visit", "query")
     }
     judged = grouped.select(
-        "request_id", "begins", "ends", crowded=grouped.total > grouped.bits.cast("float64"), **mixed
-    )
+        "request_id", "begins", "ends", "shown", "shown_from", "shown_to",
+        crowded=grouped.total > grouped.bits.cast("float64"), gap=_gap(grouped.bits), **mixed
+    )  # fmt: skip
     late = judged.ends - judged.begins > SHARE_SECONDS
-    return judged.filter(judged.crowded | judged.mixed_user_id | judged.mixed_visit | judged.mixed_query | late)
+    wrong = judged.crowded | judged.mixed_user_id | judged.mixed_visit | judged.mixed_query | late
+    return judged.filter(wrong | (judged.shown > 1))
+
+
+def _gap(bits: IntegerValue) -> IntegerValue:
+    """The first place without a bit between two that have one, or null."""
+    beyond = bits + (bits & -bits)  # carries the lowest run of bits on to the first place after it
+    gap = (beyond & -beyond).cast("float64").log2().round().cast("int64")
+    return ((bits & beyond) != 0).ifelse(gap, ibis.null("int64"))
+
+
+def visits(events: Table) -> Table:
+    """Sessions that two users share, or in which steps of several kinds were taken one after another.
+
+    Returns:
+        session_id; shared (two users), varied (at least two lists or two acts, and of different kinds); begins, ends
+        (of its steps).
+
+    """
+    given = events.mutate(shows=events.event_type == "impression", step=events.event_type.isin(STEPS)).filter(
+        _.session_id.notnull()
+    )
+    grouped = given.group_by("session_id").agg(
+        low=_.user_id.min(), high=_.user_id.max(), kind=_.event_type.min(where=_.step),
+        other=_.event_type.max(where=_.step), acts=(_.step & ~_.shows).sum(),
+        first=_.request_id.min(where=_.shows), last=_.request_id.max(where=_.shows),
+        begins=_.timestamp.min(where=_.step), ends=_.timestamp.max(where=_.step),
+    )  # fmt: skip
+    judged = grouped.select(
+        "session_id", "begins", "ends", shared=(grouped.low != grouped.high).fill_null(False),
+        varied=(grouped.kind != grouped.other).fill_null(False)
+        & ((grouped.acts > 1) | (grouped["first"] != grouped["last"]).fill_null(False)),
+    )  # fmt: skip
+    return judged.filter(judged.shared | judged.varied)
+
+
+def seldom(con: ibis.BaseBackend, odd: Table, usual: Table) -> BooleanScalar:
+    """Whether so few rows are odd among the usual ones that they are at fault, and are not the log's way."""
+    few = int(con.to_pandas(odd.agg(n=odd.count())).iloc[0, 0])
+    return ibis.literal(not few or few <= SELDOM * int(con.to_pandas(usual.agg(n=usual.count())).iloc[0, 0]))
 
 
 def visit(session: StringValue) -> StringValue:
@@ -168,10 +223,10 @@ def _sequences(con: ibis.BaseBackend, acts: Table, name: str) -> Table:
 
     Returns:
         visit, item_id, click_at, cart_at, purchase_at; lonely (bought, but neither clicked nor put into the
-        cart), lonely_cart (put into the cart, but not clicked).
+        cart), lonely_cart (put into the cart, but not clicked), late_cart (put into the cart only after it was bought).
 
     """
-    done = acts.filter(_.session_id.notnull() & _.item_id.notnull() & _.event_type.isin(["click", "cart", "purchase"]))
+    done = acts.filter(_.session_id.notnull() & _.item_id.notnull() & _.event_type.isin(STEPS[1:]))
     times = done.group_by("visit", "item_id").agg(
         **{f"{kind}_at": _.timestamp.min(where=_.event_type == kind) for kind in ("click", "cart", "purchase")}
     )
@@ -181,13 +236,15 @@ def _sequences(con: ibis.BaseBackend, acts: Table, name: str) -> Table:
     bare = times.click_at.isnull()
     judged = times.mutate(
         lonely=times.purchase_at.notnull() & bare & times.cart_at.isnull(),
-        lonely_cart=times.cart_at.notnull() & bare, wrong=wrong.fill_null(False),
+        lonely_cart=times.cart_at.notnull() & bare, late_cart=(times.cart_at > times.purchase_at).fill_null(False),
+        wrong=wrong.fill_null(False),
     )  # fmt: skip
     kept = engine.keep(con, name, judged.filter(judged.wrong | judged.purchase_at.notnull() | judged.cart_at.notnull()))
-    visits = kept.group_by("visit").agg(  # one visitor who does nothing else makes no custom
-        lonely=_.lonely.any(where=_.purchase_at.notnull()), lonely_cart=_.lonely_cart.any(where=_.cart_at.notnull())
-    )
-    shares = con.to_pandas(visits.agg(lonely=_.lonely.mean(), lonely_cart=_.lonely_cart.mean())).iloc[0]
+    by_visit = kept.group_by("visit").agg(  # one visitor who does nothing else makes no custom
+        lonely=_.lonely.any(where=_.purchase_at.notnull()), lonely_cart=_.lonely_cart.any(where=_.cart_at.notnull()),
+        late_cart=_.late_cart.any(where=_.purchase_at.notnull() & _.cart_at.notnull()),
+    )  # fmt: skip
+    shares = con.to_pandas(by_visit.agg(**{word: by_visit[word].mean() for word in by_visit.columns[1:]})).iloc[0]
     custom = {word: kept[word] & ibis.literal(bool(share <= SELDOM)) for word, share in shares.astype(float).items()}
     return kept.mutate(**custom).filter(_.wrong | _.lonely | _.lonely_cart).drop("wrong")
 

@@ -18,7 +18,16 @@ DECORATION = (
     r"[\u2190-\u21ff\u2460-\u24ff\u2580-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]|"
     r"[!！]{2}|[?？]{2}|\*{2}|~{2}|[★☆◆]"
 )
+TRAILING = r"(?:\.\.\.|…)$"
 LONG, SHORT = 1.4, 0.6  # times the length below which 99 % stay, and above which 99 % stay
+AMOUNT = (
+    r"(?:[$€£¥￥₹₩]|\b(?:USD|EUR|GBP|CNY|RMB|JPY)) ?(?P<after>\d[\d,]*(?:\.\d+)?)|"
+    r"(?<![\d.,])(?P<before>\d[\d,]*(?:\.\d+)?) ?(?:[€£¥￥₹₩]|\$(?!\w)|"
+    r"(?:USD|EUR|GBP|CNY|RMB|JPY)\b|元(?!素|气|件|旦|宵|宝))"
+)
+PICTURE = r"(?i)\.(?:jpe?g|png|gif|webp|bmp|tiff?|heic)$"
+CODE = r"[A-Z]{0,4}\d*[a-z]?(?:[-_/.#][A-Z0-9]+)*|[a-z]{1,3}\d+"
+DIGITS = 3  # of a code
 SENTENCE = 15  # characters from which a sentence said twice is no formula
 
 
@@ -33,11 +42,15 @@ def facts(rows: pd.DataFrame) -> pd.DataFrame:
     loud = (title == title.str.upper()) & (title != title.str.lower()) & title.str.contains("[A-Z]{4}", regex=True)
     ended = description.str.contains(r"[.!?。！？…)）\"”'’>;；%:：]$", regex=True)
     sizes = description.str.len().where(given)
+    trailing = description.str.contains(TRAILING, regex=True)
     shortest = SHORT * sizes.quantile(0.01) if given.sum() >= ENOUGH_TEXTS else 0
     copied = given & (description.str.len() > 30) & description.duplicated(keep=False)
     return pd.DataFrame({
         "shouted": loud & (loud.mean() < SELDOM),
-        "cut_off": (given & ~ended & (ended[given].mean() > 1 - 2 * SELDOM)) | title.str.contains(r"(?:\.\.\.|…)$"),
+        "cut_off": (given & ~ended & (ended[given].mean() > 1 - 2 * SELDOM)) | _seldom(trailing)
+        | title.str.contains(TRAILING, regex=True),
+        "named_price": _seldom(_names_price(title, rows["price"])),
+        "is_code": _seldom(title.map(_is_code) | (title == rows["item_id"].astype("str"))),
         "text_twice": copied & (copied.mean() < 2 * SELDOM),
         "too_long": ((length > 4 * middle) & (length > 60)) | _longest(length),
         "stuffed": _seldom(title.map(_stuffed)) | title.map(_chants),
@@ -80,3 +93,20 @@ def _says_twice(text: str) -> bool:
     sentences = Counter(part.strip().casefold() for part in re.split(r"[.!?。！？;；\n]+", text))
     least = SENTENCE if text.isascii() else SENTENCE // 2
     return any(n > 1 and len(sentence) >= least for sentence, n in sentences.items())
+
+
+def _names_price(titles: pd.Series, prices: pd.Series) -> pd.Series:
+    """Whether a title names an amount of money that is not the product's price, as a voucher's title may."""
+
+    def names(title: str, price: float) -> bool:
+        found = (match["after"] or match["before"] for match in re.finditer(AMOUNT, title))
+        return any(abs(float(amount.replace(",", "")) - price) > 0.005 or price != price for amount in found)
+
+    given = pd.to_numeric(prices, errors="coerce")
+    return pd.Series([names(*row) for row in zip(titles, given, strict=True)], index=titles.index, dtype=bool)
+
+
+def _is_code(title: str) -> bool:
+    """Whether a title is the name of a picture, or one word of capitals and digits."""
+    digits = sum(char.isdigit() for char in title)
+    return re.search(PICTURE, title) is not None or (digits >= DIGITS and re.fullmatch(CODE, title) is not None)

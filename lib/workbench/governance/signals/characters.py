@@ -19,6 +19,8 @@ INVISIBLE = (
     r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}\x{AD}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}"
     r"\x{2060}-\x{2064}\x{2066}-\x{2069}\x{FEFF}\x{FFF9}-\x{FFFB}\x{E000}-\x{F8FF}]"
 )  # not U+200C and U+200D, which Persian, Indic scripts and emoji need
+JOINERS = r"[\x{200C}\x{200D}]"
+JOINING = r"[\x{0590}-\x{0DFF}\x{0F00}-\x{109F}\x{1780}-\x{18AF}\x{2190}-\x{2BFF}\x{FE0F}\x{1F000}-\x{1FAFF}]"
 MARKS_OF_DIRECTION = r"[\x{0590}-\x{08FF}]"  # Hebrew and Arabic, where marks of direction belong to the text
 SPACE = r"[\s\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]"
 UNTIDY = (  # two spaces after a sentence are a habit, and no fault
@@ -35,7 +37,9 @@ MARKUP = (
     r"&(?:amp|lt|gt|quot|apos|nbsp|copy|reg|trade|hellip|mdash|ndash|euro|pound|deg|times|[lr][sd]quo|"
     r"[aeiouyn](?:acute|grave|circ|uml|tilde|ring)|szlig|[cs]cedil|#\d{1,6}|#x[0-9a-f]{1,6});"
 )
-ESCAPED = r"\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[nrt](?:\b|\\|$)|(?:%[0-9A-Fa-f]{2}){2,}|%20"
+ESCAPED = (
+    r"\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[nrt](?:\b|\\|$)|(?:%[0-9A-Fa-f]{2}){2,}|%20|%25(?:[0-9A-F]{2}|[0-9a-f]{2})"
+)
 REPLACED = r"\x{FFFD}|ï¿½|锟斤拷|烫烫|屯屯"
 WIDE = "".join(chr(code) for code in range(0xFF01, 0xFF5F))
 NARROW = "".join(chr(code) for code in range(0x21, 0x7F))
@@ -80,13 +84,15 @@ def markup(text: StringValue) -> BooleanValue:
 
 
 def invisible(text: StringValue) -> BooleanValue:
-    """Whether a text holds control, zero-width or private-use characters, or marks of direction without need."""
-    return text.re_search(INVISIBLE) & ~text.re_search(MARKS_OF_DIRECTION)
+    """Whether a text holds control, zero-width or private-use characters, or joiners or marks of direction in vain."""
+    needless = text.re_search(JOINERS) & ~text.re_search(JOINING)
+    return (text.re_search(INVISIBLE) & ~text.re_search(MARKS_OF_DIRECTION)) | needless
 
 
 def visible(text: StringValue) -> StringValue:
     """The text without what `invisible` finds."""
-    return text.re_replace(INVISIBLE, "")
+    shown = text.re_replace(INVISIBLE, "")
+    return shown.re_search(JOINING).ifelse(shown, shown.re_replace(JOINERS, ""))
 
 
 def wide(text: StringValue) -> BooleanValue:
@@ -267,5 +273,17 @@ def _unescape(text: str | None) -> str | None:
         return None
     text = re.sub(r"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})", lambda m: chr(int(m[1] or m[2], 16)), text)
     text = re.sub(r"\\[nrt](?=\W|$)", " ", text)
-    text = re.sub(r"(?:%[0-9A-Fa-f]{2})+", lambda m: unquote(m[0], errors="strict"), text)
+    for _ in range(3):  # what was escaped twice is resolved twice
+        again = re.sub(r"(?:%[0-9A-Fa-f]{2})+", lambda m: _percent(m[0]), text)
+        if again == text:
+            break
+        text = again
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _percent(run: str) -> str:
+    """Percent codes resolved; left as they are where they are no UTF-8."""
+    try:
+        return unquote(run, errors="strict")
+    except UnicodeDecodeError:
+        return run

@@ -37,6 +37,7 @@ FILLER = frozenset(
 )
 FILLER_HAN = re.compile("正品|包邮|新款|副本|热卖|特价|现货|官方|新品")
 _WORD = re.compile(r"[㐀-鿿]|[^\W_]+")
+_FIGURE = re.compile(r"\d+(?:[.,/:]\d+)*|\+")
 
 
 def copies(con: ibis.BaseBackend, items: Table, popularity: Table | None, name: str) -> Table:
@@ -101,6 +102,8 @@ class _Product:
         self.description = _flat(row.description)
         self.price = float(row.price) if pd.notna(row.price) else None
         self.words = _words(row.title)
+        self.letters = "".join(sorted("".join(self.words)))
+        self.figures, self.codes = _figures(row.title), _codes(row.title)
         self.attributes = _attributes(row.attributes)
 
     def text(self) -> str:
@@ -109,8 +112,12 @@ class _Product:
 
     def clues(self) -> list[str]:
         """What a copy of the product is likely to share: the letters of its title in any order, its description."""
-        letters = "".join(sorted("".join(self.words)))
-        return [f"title {letters}"] * (len(letters) > 8) + [self.description] * (len(self.description) > 30)
+        title = [f"title {self.letters}"] * (len(self.letters) > 8)
+        return title + [self.description] * (len(self.description) > 30)
+
+    def reworded(self, other: "_Product") -> bool:
+        """Whether the titles say the same in words split, joined or in another order; numbers are never taken apart."""
+        return self.letters == other.letters and len(self.letters) > 8 and self.figures == other.figures
 
     def same(self, other: "_Product") -> bool:
         mine = (self.title, self.brand, self.category, self.price, self.attributes, self.description)
@@ -122,9 +129,7 @@ def _similarity(one: _Product, other: _Product, common: Counter[str]) -> float:
     if _apart(one, other):
         return 0.0
     sets = [" ".join(sorted(product.words)) for product in (one, other)]
-    letters = ["".join(sorted("".join(product.words))) for product in (one, other)]
-    same = letters[0] == letters[1] and len(letters[0]) > 8
-    score = 100.0 if same else max(fuzz.ratio(one.title, other.title), fuzz.ratio(*sets))
+    score = 100.0 if one.reworded(other) else max(fuzz.ratio(one.title, other.title), fuzz.ratio(*sets))
     confirmed = bool(one.attributes and other.attributes) or (
         len(one.description) > 20 and fuzz.ratio(one.description, other.description) > SIMILAR
     )
@@ -136,12 +141,17 @@ def _similarity(one: _Product, other: _Product, common: Counter[str]) -> float:
 
 def _slips(one: _Product, other: _Product, common: Counter[str], may_add: int) -> bool:
     """Whether the titles differ by slips of the pen and filler words only, and by at most `may_add` words more."""
-    if sorted("".join(one.words)) == sorted("".join(other.words)) and len("".join(one.words)) > 8:
-        return True  # words split, joined or in another order
+    if one.figures != other.figures:
+        return False
+    if one.reworded(other):
+        return True
     mine = [word for word in (Counter(one.words) - Counter(other.words)).elements() if word not in FILLER]
     theirs = [word for word in (Counter(other.words) - Counter(one.words)).elements() if word not in FILLER]
     for word in list(mine):
-        meant = next((near for near in theirs if _slip(word, near, common)), None)
+        codes = one.codes & {word}
+        meant = next(
+            (near for near in theirs if not (codes and near in other.codes) and _slip(word, near, common)), None
+        )
         if meant is not None:
             mine.remove(word)
             theirs.remove(meant)
@@ -216,6 +226,19 @@ def _words(text: object) -> list[str]:
     if not isinstance(text, str):
         return []
     return _WORD.findall(FILLER_HAN.sub(" ", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _figures(text: object) -> list[str]:
+    """Numbers and plus signs of a text, sorted: of "DVD+R, 16x, 4.7 GB" +, 16 and 4.7."""
+    found = _FIGURE.findall(unicodedata.normalize("NFKC", text)) if isinstance(text, str) else []
+    return sorted(figure.replace(",", ".") for figure in found)
+
+
+def _codes(text: object) -> set[str]:
+    """Words in capitals, folded, of a title that is not all in capitals: one letter more or less is another model."""
+    if not isinstance(text, str) or text == text.upper():
+        return set()
+    return {word.casefold() for word in _WORD.findall(unicodedata.normalize("NFKC", text)) if word.isupper()}
 
 
 def _attributes(text: object) -> dict[str, str]:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import ibis
 from ibis import _
-from ibis.expr.types import Table, Value
+from ibis.expr.types import FloatingValue, Table, TimestampValue, Value
 
 from workbench.data import engine
 
@@ -35,18 +35,54 @@ DEVOTED, DEVOTED_SHARE = 25, 0.3  # clicks of one user on one product over all d
 DEVOTED_OPINIONS = 3  # opinions of one user on one product
 GREEDY, GREEDY_CLICKS = 0.8, 20  # share of what a user was shown in a day that he clicked, and of how many clicks
 FARM_SECONDS, FARM_STEPS = 300.0, 6  # half the time in which a farm clicks, and what each of its users does at most
-TOO_LONG = timedelta(hours=12)  # a session without a pause of half an hour
 SELF = ("click", "cart")  # what a seller or a rival does to a product again and again
 
 
-def steps(events: Table, shown: tuple[str, ...] = ("impression",)) -> Table:
-    """What users did: user_id, timestamp, item_id; a list that was shown counts once, with no item."""
-    asked = events.filter(_.event_type.isin(shown) & _.user_id.notnull() & _.timestamp.notnull())
-    lists = asked.group_by("user_id", request=ibis.coalesce(asked.request_id, asked.timestamp.cast("string")))
-    lists = lists.agg(timestamp=_.timestamp.min()).mutate(item_id=ibis.null("string"), event_type=ibis.literal("list"))
-    acts = events.filter(~_.event_type.isin(shown) & _.user_id.notnull() & _.timestamp.notnull())
+def seconds(moment: TimestampValue) -> FloatingValue:
+    """Seconds of the epoch with their microseconds; engines differ in whether `epoch_seconds` alone keeps these."""
+    return moment.truncate("s").epoch_seconds().cast("float64") + moment.microsecond().cast("float64") / 1e6
+
+
+def lists(events: Table) -> Table:
+    """What users were shown at one request: user_id, request (its id, or else its time), timestamp, query.
+
+    And what tells one list from another: low and high (its first and last product by id), shown (products).
+    """
+    shows = events.filter((_.event_type == "impression") & _.user_id.notnull() & _.timestamp.notnull())
+    asked = shows.group_by("user_id", request=ibis.coalesce(shows.request_id, shows.timestamp.cast("string")))
+    return asked.agg(timestamp=_.timestamp.min(), query=_.query.min(), low=_.item_id.min(), high=_.item_id.max(),
+                     shown=_.count())  # fmt: skip
+
+
+def steps(events: Table, asked: Table) -> Table:
+    """What users did: user_id, timestamp, item_id, event_type; a list (see `lists`) counts once, with no item."""
+    given = asked.mutate(item_id=ibis.null("string"), event_type=ibis.literal("list"))
+    acts = events.filter((_.event_type != "impression") & _.user_id.notnull() & _.timestamp.notnull())
     columns = ["user_id", "timestamp", "item_id", "event_type"]
-    return lists.select(*columns).union(acts.select(*columns))
+    return given.select(*columns).union(acts.select(*columns))
+
+
+def all_of(con: ibis.BaseBackend, events: Table, done: Table, name: str) -> list[tuple[str, Table, tuple[str, ...]]]:
+    """Suspects as (a word for their new columns, table, the columns that find their events).
+
+    Args:
+        con: the engine.
+        events: the log.
+        done: steps, as `steps` gives them.
+        name: a word for the tables that are kept meanwhile.
+
+    """
+    crowds = engine.keep(con, f"{name}_bursts", bursts(done))
+    return [
+        ("robot", robots(con, done, f"{name}_robot_days"), ("user_id", "day")),
+        ("greedy", greedy(events, done), ("user_id", "day")),
+        ("burst", crowds, ("item_id", "hour")),
+        ("farm", farms(done, crowds), ("user_id", "item_id")),
+        ("rush", rushes(done), ("item_id", "event_type", "day")),
+        ("devoted", devoted(done), ("user_id", "item_id", "event_type")),
+        ("again", repeats(done), ("user_id", "item_id", "day")),
+        ("often", frequent(done).rename(step="event_type"), ("user_id", "step", "day")),
+    ]
 
 
 def robots(con: ibis.BaseBackend, done: Table, name: str) -> Table:
@@ -111,11 +147,8 @@ def _pauses(done: Table, by: tuple[str, ...], shortest: float, longest: float) -
     """
     order = ibis.window(group_by=list(by), order_by=["timestamp", "event_type", "item_id"])
     ends = done.mutate(before=done.timestamp.lag().over(order))
-    whole = (ends.timestamp.epoch_seconds().cast("float64") - ends.before.epoch_seconds().cast("float64")).cast(
-        "float64"
-    )
-    parts = (ends.timestamp.microsecond() - ends.before.microsecond()).cast("float64") / 1e6
-    pause = ends.mutate(pause=whole + parts).filter(_.before.notnull() & _.pause.between(shortest, longest))
+    pause = ends.mutate(pause=seconds(ends.timestamp) - seconds(ends.before))
+    pause = pause.filter(_.before.notnull() & _.pause.between(shortest, longest))
     middle = pause.filter(_.pause > 0).group_by(*by).agg(middle=_.pause.median())
     near = pause.left_join(middle, list(by)).drop(*(f"{column}_right" for column in by))
     inside = (near.pause > 0) & (near.pause <= 3 * near.middle)

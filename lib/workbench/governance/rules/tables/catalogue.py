@@ -26,7 +26,8 @@ CENTS = np.log(100)
 NUMBER = re.compile(r"^-?\d+(?:[.,]\d+)?$")
 MEASURE = r"^(-?\d+(?:[.,]\d+)?)\s*[^\d\s.,-]+$"  # a number and its unit
 FACTS = (
-    "price_far", "price_cents", "price_hundredth", "no_fit", "contradicts", "attribute_rare", "attribute_lacking",
+    "price_far", "price_cents", "price_hundredth", "price_fraction", "named_price", "is_code",
+    "no_fit", "contradicts", "attribute_rare", "attribute_lacking",
     "attribute_kind", "attribute_far", "unknown_root", "odd_depth", "odd_parent", "shouted", "cut_off", "text_twice",
     "too_long", "too_short", "stuffed", "decorated", "odd_length", "says_twice", "description_contradicts",
 )  # fmt: skip
@@ -67,6 +68,7 @@ def _prices(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({
         "price_far": far,
         "price_cents": far & whole & ((off - CENTS).abs() < near),
+        "price_fraction": places & usual,
         "price_hundredth": (far & ((off + CENTS).abs() < near)) | (usual & places & (off < -3)),
     })  # fmt: skip
 

@@ -4,6 +4,7 @@ Each statistic is one aggregation, and only its suspects are joined back, so tha
 log is and no row of the log is copied.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import ibis
@@ -15,6 +16,7 @@ from ibis.expr.types import Table, Value
 from workbench.data import contract, engine
 from workbench.governance.quality import Tables
 from workbench.governance.rules import ids, prices, suspects
+from workbench.governance.rules.tables import lists, sessions
 from workbench.governance.rules.vocabulary import among, counts, lookup, rare, variants
 from workbench.governance.signals import traffic
 
@@ -43,39 +45,32 @@ def seen(
     events = contract.conform(tables["events"], "events")
     events = events.mutate(visit=suspects.visit(events.session_id), said=suspects.folded(events.text))
     begins, ends, dated = period(con, events, collected_at)
-    done = engine.keep(con, f"{name}_steps", traffic.steps(events))
-    robots = traffic.robots(con, done, f"{name}_robot_days")
+    requests = engine.keep(con, f"{name}_requests", suspects.requests(events))
+    visits = engine.keep(con, f"{name}_visits", suspects.visits(events))
+    asked = engine.keep(con, f"{name}_lists", traffic.lists(events))
+    done = engine.keep(con, f"{name}_steps", traffic.steps(events, asked))
     early = engine.keep(con, f"{name}_early_items", _early_items(events, tables))
     joined, mispriced = _things(con, events, tables, early, name)
     for column, owner in (("item_id", "items"), ("user_id", "users")):
         joined = _respelt(con, joined, events, tables.get(owner), column, name)
-    for word, found, keys in suspects.all_of(con, events, f"{name}_suspects"):
-        joined = _attach(joined, engine.keep(con, f"{name}_odd_{word}", found), keys, word)
+    odd = suspects.all_of(con, events, requests, visits, f"{name}_suspects")
+    joined, _kept = _attached(con, joined, odd, name)
     joined = con.create_view(f"{name}_seen_groups", joined, overwrite=True)  # or the query nests too deep to be written
-    joined = joined.mutate(day=joined.timestamp.date(), hour=joined.timestamp.truncate("h"))
-    for word, found, keys in suspects.doubles(events):
-        joined = _attach(joined, engine.keep(con, f"{name}_odd_{word}", found), keys, word)
-    joined = _attach(joined, robots.drop("n"), ("user_id", "day"), "robot")
-    greedy = engine.keep(con, f"{name}_greedy", traffic.greedy(events, done))
-    joined = _attach(joined, greedy, ("user_id", "day"), "greedy")
-    bursts = engine.keep(con, f"{name}_bursts", traffic.bursts(done))
-    joined = _attach(joined, bursts, ("item_id", "hour"), "burst")
-    farms = engine.keep(con, f"{name}_farms", traffic.farms(done, bursts))
-    joined = _attach(joined, farms, ("user_id", "item_id"), "farm")
-    rushes = engine.keep(con, f"{name}_rushes", traffic.rushes(done))
-    joined = _attach(joined, rushes, ("item_id", "event_type", "day"), "rush")
-    devoted = engine.keep(con, f"{name}_devoted", traffic.devoted(done))
-    joined = _attach(joined, devoted, ("user_id", "item_id", "event_type"), "devoted")
-    again = engine.keep(con, f"{name}_repeats", traffic.repeats(done))
-    joined = _attach(joined, again, ("user_id", "item_id", "day"), "again")
-    often = engine.keep(con, f"{name}_frequent", traffic.frequent(done))
-    listed = (joined.event_type == "impression").ifelse("list", joined.event_type)
-    joined = joined.mutate(step=listed)
-    joined = _attach(joined, often.rename(step="event_type"), ("user_id", "step", "day"), "often").drop("step")
+    step = (joined.event_type == "impression").ifelse("list", joined.event_type)
+    joined = joined.mutate(day=joined.timestamp.date(), hour=joined.timestamp.truncate("h"), step=step)
+    odd = [
+        *suspects.doubles(events),
+        ("list", lists.suspects(con, requests, asked, name), ("request_id",)),
+        *sessions.suspects(con, visits, done, name),
+        *traffic.all_of(con, events, done, name),
+    ]
+    joined, kept = _attached(con, joined, odd, name)
+    for word in ("requests", "visits", "lists"):
+        con.drop_table(f"{name}_{word}")  # as long as the log has lists and sessions, and of no further use
     parts = engine.keep(con, f"{name}_parts", traffic.parts(events).filter(~_.largest))
     inside = (joined.session_id == parts.session_id) & joined.timestamp.between(parts.begins, parts.ends)
     joined = joined.left_join(parts.select("session_id", "begins", "ends", part=parts.number), inside)
-    joined = joined.drop("session_id_right", "begins", "ends")
+    joined = joined.drop("session_id_right", "begins", "ends", "step")
     known = _customs(con, events, joined) | {
         "log_begins": begins,
         "log_ends": ends,
@@ -84,11 +79,26 @@ def seen(
     joined = joined.mutate(**known)
     joined = con.create_view(f"{name}_seen_events", joined, overwrite=True)
     steps = engine.keep(con, f"{name}_robot_steps", done.group_by("user_id").agg(total=_.count()))
-    machines = often.filter(often.event_type.isin(["list", "click", "cart"]))
-    days = robots.select("user_id", "day", "n").union(machines.select("user_id", "day", "n"))
-    days = days.union(greedy.select("user_id", "day", n=greedy.clicks))
-    found = {"events": joined, "robot_days": days, "robot_steps": steps, "early_items": early, "farms": farms}
-    return found | {"mispriced_items": mispriced}, ends
+    found = {"events": joined, "robot_days": _machine_days(kept), "robot_steps": steps, "early_items": early}
+    return found | {"farms": kept["farm"], "mispriced_items": mispriced}, ends
+
+
+def _machine_days(kept: Tables) -> Table:
+    """Days on which users act like machines, for whatever reason: user_id, day, n (steps)."""
+    often = kept["often"].filter(_.step.isin(["list", "click", "cart"]))
+    days = kept["robot"].select("user_id", "day", "n").union(often.select("user_id", "day", "n"))
+    return days.union(kept["greedy"].select("user_id", "day", n=_.clicks))
+
+
+def _attached(
+    con: ibis.BaseBackend, events: Table, odd: Iterable[suspects.Found], name: str
+) -> tuple[Table, dict[str, Table]]:
+    """Events with all these suspects (see `_attach`), and the suspects by word, as they are kept."""
+    kept = {}
+    for word, found, keys in odd:
+        kept[word] = engine.keep(con, f"{name}_odd_{word}", found)
+        events = _attach(events, kept[word], keys, word)
+    return events, kept
 
 
 def _attach(events: Table, found: Table, keys: tuple[str, ...], prefix: str) -> Table:
