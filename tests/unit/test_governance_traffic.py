@@ -146,6 +146,18 @@ def test_who_clicks_all_that_is_shown(con):
     assert traffic.greedy(table, done).execute()["user_id"].tolist() == ["all"]
 
 
+def test_a_browser_that_fetches_ahead_makes_no_robot_of_its_owner(con):
+    """Three lists, all of whose products are clicked within a moment: the clicks are odd, the customer's day is not."""
+    lists = [(n, START + pd.Timedelta(minutes=7 * n)) for n in range(3)]
+    shown = [("owner", f"q{n}", f"i{n}-{m}", "impression", time) for n, time in lists for m in range(30)]
+    clicks = [("owner", f"q{n}", f"i{n}-{m}", "click", time + pd.Timedelta(seconds=0.2 + 0.001 * m))
+              for n, time in lists for m in range(30)]  # fmt: skip
+    bot = [("bot", None, f"i{n}", "click", START + pd.Timedelta(seconds=1.5 * n)) for n in range(30)]
+    done, table = steps(con, people() + shown + clicks + bot)
+    assert set(traffic.robots(con, done, "ahead").execute()["user_id"]) == {"bot"}
+    assert traffic.greedy(table, done).execute().empty
+
+
 def test_more_orders_in_a_day_than_people_have(con):
     orders = [("buyer", f"o{n}", f"i{n}", "purchase", START + pd.Timedelta(minutes=20 * n)) for n in range(12)]
     lines = [("family", "one", f"i{n}", "purchase", START) for n in range(20)]  # one order of twenty lines

@@ -1,6 +1,7 @@
 """Traffic that no customer makes: robots, click farms, clicks on one's own goods, bursts; and sessions cut anew.
 
 A user is judged by his steps (lists he asked for, and what he did with products); impressions are the shop's doing.
+Clicks within one second are one step: a browser that fetches ahead what a list links to makes no robot of its owner.
 Only users with enough steps are looked at closely, so that the heavy part works on few rows. What counts as too much is
 taken from the log itself, above a floor that people hardly reach.
 """
@@ -108,7 +109,7 @@ def robots(con: ibis.BaseBackend, done: Table, name: str) -> Table:
     days = engine.keep(con, f"{name}_days", grouped)
     bar = _volume(con, days)
     busy = dated.semi_join(days.filter(_.n >= STEPS), ["user_id", "day"])
-    rhythm = _pauses(busy, ("user_id", "day"), 0.0, INACTIVITY.total_seconds())
+    rhythm = _pauses(_singly(busy), ("user_id", "day"), 0.0, INACTIVITY.total_seconds())
     users = days.group_by("user_id").agg(n=_.n.sum(), most=_.n.max())
     slow = _pauses(
         dated.semi_join(users.filter(_.n >= STEPS), "user_id"), ("user_id",), INACTIVITY.total_seconds(), 86400.0
@@ -137,6 +138,15 @@ def _volume(con: ibis.BaseBackend, days: Table) -> float:
     """Steps of a user's day beyond which volume alone tells a machine."""
     usual = con.to_pandas(days.agg(middle=_.n.median(), high=_.n.quantile(0.99))).iloc[0].fillna(0).astype(float)
     return max(float(MOST_A_DAY), min(OVER_MEDIAN * usual["middle"], OVER_HIGH * usual["high"]))
+
+
+def _singly(done: Table) -> Table:
+    """Steps by user and day with the first click of each second only."""
+    clicks = done.event_type == "click"
+    first = done.filter(clicks).group_by("user_id", "day", "event_type", second=_.timestamp.truncate("s"))
+    kept = first.agg(timestamp=_.timestamp.min(), item_id=_.item_id.min())
+    columns = ["user_id", "day", "timestamp", "item_id", "event_type"]
+    return kept.select(*columns).union(done.filter(~clicks).select(*columns))
 
 
 def _pauses(done: Table, by: tuple[str, ...], shortest: float, longest: float) -> Table:
@@ -225,11 +235,12 @@ def devoted(done: Table) -> Table:
 def greedy(events: Table, done: Table) -> Table:
     """Days on which a user clicks nearly all products that he is shown: user_id, day, clicks, shown (products).
 
-    A product clicked again and again counts once: that is another habit, which `repeats` finds.
+    A product clicked again and again counts once: that is another habit, which `repeats` finds. So do the clicks of one
+    second.
     """
     dated = done.filter(_.event_type == "click").group_by("user_id", day=_.timestamp.date())
-    dated = dated.agg(clicks=_.item_id.nunique())
-    many = dated.filter(dated.clicks >= GREEDY_CLICKS)
+    dated = dated.agg(clicks=_.item_id.nunique(), seconds=_.timestamp.truncate("s").nunique())
+    many = dated.filter(ibis.least(dated.clicks, dated.seconds) >= GREEDY_CLICKS).drop("seconds")
     shows = events.filter((_.event_type == "impression") & _.timestamp.notnull()).semi_join(many, "user_id")
     shown = shows.group_by("user_id", day=_.timestamp.date()).agg(shown=_.item_id.nunique())
     both = many.join(shown, ["user_id", "day"])
