@@ -81,5 +81,6 @@ def test_broken_texts_are_found_and_mended(con, find, mend, before, after):
 
 def test_percent_codes_that_are_no_text_stay():
     assert c._unescape("a%20b") == "a b"
+    assert c._unescape("Save 10%20%30% off") == "Save 10%20%30% off"
     assert c._unescape("red%2520boots") == "red boots"
     assert c._unescape("%FF%FE") == "%FF%FE"

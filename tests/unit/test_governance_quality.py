@@ -156,6 +156,20 @@ def test_a_high_rule_that_most_rows_fail_stops_the_run_however_many_rules_pass()
         quality.gate(measured(0), {"any high severity rule": 0.9})
 
 
+def test_a_high_rule_that_sets_most_rows_aside_stops_the_run_although_none_is_left_to_fail():
+    columns = ["dimension", "rule", "table", "action", "severity", "rows", "failing"]
+
+    def taken(failing: int) -> pd.DataFrame:
+        before = pd.DataFrame([["usability", "robot", "events", "quarantine", "high", 100, failing]], columns=columns)
+        after = before.assign(rows=100 - failing, failing=0)
+        return quality.compare(before, after)
+
+    quality.gate(taken(49), {})
+    with pytest.raises(GateFailed, match=r"'robot' fails on 60 of the rows of events, 0\.4000 < 0\.5 .*rule_actions"):
+        quality.gate(taken(60), {})
+    quality.gate(taken(60), {"rule: robot": 0.0})
+
+
 def test_a_failing_stop_rule_fails_the_gate(con):
     items = pd.concat([small_shop.items(), small_shop.items().iloc[:1]], ignore_index=True)
     rule = next(rule for rule in rules.RULES if rule.action == "stop")

@@ -67,6 +67,28 @@ def test_a_name_that_another_rule_has_is_refused_wherever_it_comes_from(tmp_path
     rules.find("shop", [other])
 
 
+def test_a_shop_says_what_a_rule_does_instead(con, tables):
+    row = {"text": "n/a", "text_id": "5", "label": "card", "language": "en"}
+    texts = contract.conform(con.create_table("more", pd.DataFrame([row])), "texts").union(tables["texts"])
+    name = "labelled text: a placeholder, no value"
+
+    def rule_of(actions):
+        found = rules.find("shop", [], {"texts": texts}, actions)
+        applied, _ = quality.applicable([rule for rule in found.rules if rule.name == name], {"texts": texts})
+        seen = found.seen(con, {"texts": texts})
+        measured = quality.measure(seen, applied)
+        left = cleaning.clean(con, {"texts": texts}, seen, applied, found.order, measured).balance["clean"].sum()
+        return measured["failing"].tolist(), left
+
+    assert rule_of({}) == ([1], 4)
+    assert rule_of({name: "warn"}) == ([1], 5)
+    assert rule_of({name: "off"}) == ([], 5)
+    with pytest.raises(ValueError, match="names no rule 'labelled text: a placeholder', did you mean 'labelled"):
+        rules.find("shop", [], None, {"labelled text: a placeholder": "off"})
+    with pytest.raises(ValueError, match=r"'mute' is no action for .*: write one of warn, off"):
+        rules.find("shop", [], None, {name: "mute"})
+
+
 def test_an_unknown_set_names_the_nearest():
     with pytest.raises(ValueError, match="unknown rule set 'grocer', did you mean 'grocery'"):
         rules.find("grocer")

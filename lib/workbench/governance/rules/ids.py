@@ -22,6 +22,7 @@ CLASSES = {"a": "[a-z]", "A": "[A-Z]", "0": "[0-9]"}
 RUN = r"(?:\{\d+\}|\+)"
 PLAIN = re.compile(rf"\^\[[aA]-[zZ]\]{RUN}(?:(?:\[[aA0]-[zZ9]\]|\\-|_){RUN})*\$")
 """A form of letters, digits, hyphens and underscores that begins with a letter."""
+LETTERS_AND_DIGITS = r"^\p{L}+[-_]?[0-9]+$"
 TWINS = {"key": "string", "survivor": "string"}
 
 
@@ -68,7 +69,8 @@ def folded(ids: StringValue) -> StringValue:
 def meant(con: ibis.BaseBackend, written: Table, known: Table, column: str, name: str) -> Table:
     """Which known id each unknown one is another spelling of, kept under `name`: written, meant.
 
-    Also found by its digits alone, where its letters were lost ('123' for 'p000123') and these lead to one known id.
+    Also found by its digits alone, where its letters were lost ('123' for 'p000123') and these lead to one known id
+    that is nothing but letters and these digits: '3000' may be anything, but not the variant 'A3000-XL'.
 
     Args:
         con: the engine.
@@ -84,20 +86,39 @@ def meant(con: ibis.BaseBackend, written: Table, known: Table, column: str, name
     if not int(con.to_pandas(strange.count().name("n").as_table()).iloc[0, 0]):
         return engine.keep(con, name, strange.mutate(meant=strange.written))
     digits = folded(given.id).re_replace("[^0-9]", "").re_replace("^0+([0-9])", r"\1")
-    keys = given.select("id", key=folded(given.id)).union(given.select("id", key=digits), distinct=True)
+    plain_ones = given.filter(given.id.re_search(LETTERS_AND_DIGITS)).select("id", key=digits)
+    keys = given.select("id", key=folded(given.id)).union(plain_ones, distinct=True)
     keys = keys.filter(keys.key != "").group_by("key").agg(low=_.id.min(), high=_.id.max())
     sole = keys.filter(keys.low == keys.high).select("key", meant=keys.low)
     asked = strange.mutate(key=folded(strange.written))
     return engine.keep(con, name, asked.join(sole, "key").select("written", "meant"))
 
 
-def twins(con: ibis.BaseBackend, table: Table, column: str, pattern: str, name: str) -> Table:
-    """Ids without the usual form that are another spelling of one that has it, kept under `name`: key, survivor."""
+def twins(con: ibis.BaseBackend, table: Table, column: str, pattern: str, name: str, says: str = "") -> Table:
+    """Ids without the usual form that are another spelling of one that has it, kept under `name`: key, survivor.
+
+    Args:
+        con: the engine.
+        table: whose rows the ids are of.
+        column: the id column.
+        pattern: the usual form (see `form`); without one there are no twins.
+        name: of the kept table.
+        says: a column that both rows must agree in, as a title: ids of two systems may have the same digits.
+
+    """
     if not pattern:
         return engine.keep(con, name, ibis.memtable([], schema=TWINS))
     right = table.filter(table[column].re_search(pattern))
     found = meant(con, table, right, column, name + "_meant")
-    return engine.keep(con, name, found.select(key=found.written, survivor=found.meant))
+    found = found.select(key=found.written, survivor=found.meant)
+    if says:
+        said = engine.keep(
+            con, f"{name}_said", table.select(id=table[column], said=table[says].strip().lower()).distinct()
+        )
+        own, other = said.select(key="id", own="said"), said.select(survivor="id", other="said")
+        both = found.join(own, "key").join(other, "survivor")
+        found = both.filter((both.own == both.other).fill_null(False)).select("key", "survivor").distinct()
+    return engine.keep(con, name, found)
 
 
 def standing(copies: Table, table: Table, column: str) -> Table:

@@ -12,19 +12,21 @@ from workbench.governance.signals import characters
 
 PUNCTUATION = r"[\s\p{P}\p{S}\x{3000}]*"
 PLACEHOLDER = (
-    rf"(?i)^{PUNCTUATION}(?:n/?a|#n/?a|null|none|nil|nan|undefined|unknown|tbd|tba|tbc|todo|to do|fixme|xx+|"
-    r"dummy|sample|placeholder|asdf\w*|qwert\w*|foo ?bar|missing|empty|default|untitled|coming soon|"
+    rf"(?i)^{PUNCTUATION}(?:n/?a|#n/?a|null|none|(?-i:nan|NaN)|undefined|unknown|tbd|tba|tbc|fixme|"
+    r"placeholder|asdf\w*|qwert\w*|foo ?bar|untitled|coming soon|"
     r"test(?:ing)?[ _-]?(?:\d+|product|item|title|data|user|brand|description|article|do not (?:buy|use|publish))?|"
     r"(?:sample|dummy|example|new|product|item|brand|your) (?:title|text|description|product|item|name|brand|here)|"
     r"no (?:title|text|description|name|brand|category|value|data|info)|(?:not|none) "
     r"(?:available|applicable|specified|provided|set|given|defined|found)|(?:enter|insert|add|type) .{0,40} here|"
-    r"#ref|#value|#name|#div/0|\[?object object|string|(?:product|item)[ _](?:name|title|description)|"
+    r"#ref|#value|#name|#div/0|\[?object object|(?:product|item)[ _](?:name|title|description)|"
     r"lorem ipsum.*|"
-    r"待定|待补充|待完善|无|暂无.{0,4}|测试.{0,6}|未知|未填写|未定义|空|没有|占位.{0,4}|示例.{0,4}|默认.{0,4}|"
+    r"待定|待补充|待完善|无|暂无.{0,4}|测试.{0,6}|未知|未填写|未定义|没有|占位.{0,4}|示例.{0,4}|默认.{0,4}|"
     rf"商品(?:名称|标题|描述)|请输入.{{0,10}}|不详|其它信息|null值){PUNCTUATION}$|"
-    rf"(?i)lorem ipsum|占位文字|^[\p{{P}}\p{{S}}\s]+$"
+    rf"(?i)lorem ipsum|占位文字|^[\p{{P}}\p{{Sm}}\p{{Sc}}\s]+$"
 )
-"""Words that stand where a value should, alone; and filler text wherever it stands."""
+"""Words that stand where a value should, alone; and filler text wherever it stands. An emoji is an opinion."""
+LOOSE = r"^(?:TODO|todo|TO DO|to do|nil|xxx+|XXX+|dummy|sample|missing|empty|default|string|空)$"
+"""Words of programs, which a catalogue may use in earnest; as programs write them, and never of what people type."""
 TEMPLATE = (
     r"\{\{.*?\}\}|\$\{[^}]*\}|%\([a-z_]+\)s|\{[A-Za-z_.]*\d*\}|<%|\{%|(?:^|[^\d%])%{1,2}[A-Z][A-Z_]{2,}%|@@[\w.]+@@|"
     r"(?:^|\W)__[A-Z][A-Z_]+__|\[\[[\w .]*\]\]|\[object Object\]|^%[sd]$"
@@ -45,12 +47,16 @@ PLUSES = r"^[^\s+]*\p{L}\+\p{L}[^\s+]*(?:\+[^\s+]+)*$"
 HAMMERED = "|".join(rf"{letter}{{5,}}" for letter in "abcdefghijklmnopqrstuvwxyz") + r"|!{6,}|！{6,}|哈{12,}|啊{12,}"
 """One key held down; five equal letters occur in no word, laughter is allowed more."""
 FLOAT_FORM = r"^-?\d+\.0+$"
-EXPONENT_FORM = r"^(\d)(?:\.(\d+))?[eE]\+?(\d{1,3})$"
-NO_ID = r"(?i)^(?:null|none|nan|n/?a|undefined|unknown|-1|test\w*|anonymous|guest|nil|#n/?a|[0-]{4,}|待定|未知|)$"
+EXPONENT_FORM = r"^(\d)(?:\.(\d+)[eE]\+?|[eE]\+)(\d{1,3})$"
+"""As spreadsheets and programs write it, with a point or a plus: 4e10 may be an article's number."""
+NO_ID = (
+    r"(?i)^(?:null|none|nan|n/?a|undefined|unknown|-1|test\d*|test[_-]?user|"
+    r"anonymous|guest|nil|#n/?a|[0-]{4,}|待定|未知|)$"
+)
 Guard = Callable[[Table], BooleanValue] | None
 
 
-def text_rules(table: str, column: str, label: str, required: bool, guard: str = "") -> list[Rule]:
+def text_rules(table: str, column: str, label: str, required: bool, guard: str = "", typed: bool = False) -> list[Rule]:
     """What goes wrong with the characters of any text, each mended where the right value is known.
 
     Args:
@@ -60,6 +66,7 @@ def text_rules(table: str, column: str, label: str, required: bool, guard: str =
         required: whether a row is of no use without the text; else a placeholder becomes a missing value.
         guard: a boolean column of the table as rules see it that says whether looking closer is worth it: for a
             column that repeats few texts in many rows.
+        typed: whether people write it themselves, to whom any word is a word.
 
     """
 
@@ -94,15 +101,16 @@ def text_rules(table: str, column: str, label: str, required: bool, guard: str =
         rule("not in Unicode form NFC", characters.decomposed, characters.composed, severity="low"),
         rule("stray white space", characters.untidy, characters.tidy, severity="low"),
         broken,
-        rule("a placeholder, no value", placeholder, **no_value),
+        rule("a placeholder, no value", lambda text: placeholder(text, typed), **no_value),
         rule("a template that nobody filled", lambda text: text.re_search(TEMPLATE), dimension="usability"),
         rule("one key held down", lambda text: text.lower().re_search(HAMMERED), dimension="usability", severity="low"),
     ]
 
 
-def placeholder(text: StringValue) -> BooleanValue:
-    """Whether a text only stands in for a missing one, or is empty."""
-    return (text.strip() == "") | text.re_search(PLACEHOLDER)
+def placeholder(text: StringValue, typed: bool = False) -> BooleanValue:
+    """Whether a text only stands in for a missing one, or is empty; `typed` is what people write themselves."""
+    stands_in = (text.strip() == "") | text.re_search(PLACEHOLDER)
+    return stands_in if typed else stands_in | text.strip().re_search(LOOSE)
 
 
 def odd(text: StringValue) -> BooleanValue:

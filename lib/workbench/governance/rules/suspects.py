@@ -73,8 +73,12 @@ def all_of(con: ibis.BaseBackend, events: Table, asked: Table, sessions: Table, 
 
 
 def doubles(events: Table) -> list[Found]:
-    """Acts that were written twice: in two seconds, or, where once is enough, in one hour; the later one is named."""
+    """Acts that were written twice: in two seconds, or, where once is enough, in one hour.
+
+    The later one is named, and both where they bear one moment. A date without an hour says nothing of that.
+    """
     acts = events.filter((_.event_type != "impression") & _.user_id.notnull() & _.item_id.notnull())
+    acts = acts.filter(_.timestamp != _.timestamp.truncate("D"))
     keys = ("user_id", "item_id", "event_type")
     order = ibis.window(group_by=keys, order_by="timestamp")
     timed = acts.select(*keys, "timestamp", seconds=seconds(acts.timestamp))
@@ -223,7 +227,8 @@ def _sequences(con: ibis.BaseBackend, acts: Table, name: str) -> Table:
 
     Returns:
         visit, item_id, click_at, cart_at, purchase_at; lonely (bought, but neither clicked nor put into the
-        cart), lonely_cart (put into the cart, but not clicked), late_cart (put into the cart only after it was bought).
+        cart), lonely_cart (put into the cart, but not clicked), late_cart (put into the cart only after it was bought),
+        early_cart (put there before it was clicked, as from a list where that is no custom).
 
     """
     done = acts.filter(_.session_id.notnull() & _.item_id.notnull() & _.event_type.isin(STEPS[1:]))
@@ -237,12 +242,14 @@ def _sequences(con: ibis.BaseBackend, acts: Table, name: str) -> Table:
     judged = times.mutate(
         lonely=times.purchase_at.notnull() & bare & times.cart_at.isnull(),
         lonely_cart=times.cart_at.notnull() & bare, late_cart=(times.cart_at > times.purchase_at).fill_null(False),
+        early_cart=(times.cart_at < times.click_at).fill_null(False),
         wrong=wrong.fill_null(False),
     )  # fmt: skip
     kept = engine.keep(con, name, judged.filter(judged.wrong | judged.purchase_at.notnull() | judged.cart_at.notnull()))
     by_visit = kept.group_by("visit").agg(  # one visitor who does nothing else makes no custom
         lonely=_.lonely.any(where=_.purchase_at.notnull()), lonely_cart=_.lonely_cart.any(where=_.cart_at.notnull()),
         late_cart=_.late_cart.any(where=_.purchase_at.notnull() & _.cart_at.notnull()),
+        early_cart=_.early_cart.any(where=_.click_at.notnull() & _.cart_at.notnull()),
     )  # fmt: skip
     shares = con.to_pandas(by_visit.agg(**{word: by_visit[word].mean() for word in by_visit.columns[1:]})).iloc[0]
     custom = {word: kept[word] & ibis.literal(bool(share <= SELDOM)) for word, share in shares.astype(float).items()}

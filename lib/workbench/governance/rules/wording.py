@@ -100,10 +100,17 @@ def _names_price(titles: pd.Series, prices: pd.Series) -> pd.Series:
 
     def names(title: str, price: float) -> bool:
         found = (match["after"] or match["before"] for match in re.finditer(AMOUNT, title))
-        return any(abs(float(amount.replace(",", "")) - price) > 0.005 or price != price for amount in found)
+        return any(abs(_amount(text) - price) > 0.005 for text in found)  # without a price there is nothing to compare
 
     given = pd.to_numeric(prices, errors="coerce")
     return pd.Series([names(*row) for row in zip(titles, given, strict=True)], index=titles.index, dtype=bool)
+
+
+def _amount(text: str) -> float:
+    """1,299.00 and 1.299,00: two digits after the last sign are decimals, be it a point or a comma."""
+    decimals = re.fullmatch(r"(.*?)[.,](\d{1,2})", text)
+    whole, rest = (decimals[1], decimals[2]) if decimals else (text, "0")
+    return float(f"{re.sub(r'[.,]', '', whole) or 0}.{rest}")
 
 
 def _is_code(title: str) -> bool:

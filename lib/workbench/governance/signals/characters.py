@@ -38,7 +38,8 @@ MARKUP = (
     r"[aeiouyn](?:acute|grave|circ|uml|tilde|ring)|szlig|[cs]cedil|#\d{1,6}|#x[0-9a-f]{1,6});"
 )
 ESCAPED = (
-    r"\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[nrt](?:\b|\\|$)|(?:%[0-9A-Fa-f]{2}){2,}|%20|%25(?:[0-9A-F]{2}|[0-9a-f]{2})"
+    r"\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[nrt](?:\b|\\|$)|(?:%[0-9A-Fa-f]{2}){2,}(?:[^%]|$)|"
+    r"%20(?:[^%]|$)|%25(?:[0-9A-F]{2}|[0-9a-f]{2})"
 )
 REPLACED = r"\x{FFFD}|ï¿½|锟斤拷|烫烫|屯屯"
 WIDE = "".join(chr(code) for code in range(0xFF01, 0xFF5F))
@@ -274,7 +275,7 @@ def _unescape(text: str | None) -> str | None:
     text = re.sub(r"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})", lambda m: chr(int(m[1] or m[2], 16)), text)
     text = re.sub(r"\\[nrt](?=\W|$)", " ", text)
     for _ in range(3):  # what was escaped twice is resolved twice
-        again = re.sub(r"(?:%[0-9A-Fa-f]{2})+", lambda m: _percent(m[0]), text)
+        again = re.sub(r"(?:%[0-9A-Fa-f]{2})+(?!%)", lambda m: _percent(m[0]), text)
         if again == text:
             break
         text = again

@@ -102,7 +102,8 @@ class _Product:
         self.description = _flat(row.description)
         self.price = float(row.price) if pd.notna(row.price) else None
         self.words = _words(row.title)
-        self.letters = "".join(sorted("".join(self.words)))
+        self.letters = "".join(self.words)
+        self.jumbled = "".join(sorted(self.letters))
         self.figures, self.codes = _figures(row.title), _codes(row.title)
         self.attributes = _attributes(row.attributes)
 
@@ -112,12 +113,20 @@ class _Product:
 
     def clues(self) -> list[str]:
         """What a copy of the product is likely to share: the letters of its title in any order, its description."""
-        title = [f"title {self.letters}"] * (len(self.letters) > 8)
+        title = [f"title {self.jumbled}"] * (len(self.letters) > 8)
         return title + [self.description] * (len(self.description) > 30)
 
     def reworded(self, other: "_Product") -> bool:
         """Whether the titles say the same in words split, joined or in another order; numbers are never taken apart."""
-        return self.letters == other.letters and len(self.letters) > 8 and self.figures == other.figures
+        return self.jumbled == other.jumbled and len(self.letters) > 8 and self.figures == other.figures
+
+    def reordered(self, other: "_Product") -> bool:
+        """Whether the titles share words, or all letters, in another order: "HDMI to VGA" is not "VGA to HDMI"."""
+        if self.jumbled == other.jumbled:
+            return self.letters != other.letters
+        shared = Counter(self.words) & Counter(other.words)
+        mine, theirs = ([word for word in each.words if word in shared] for each in (self, other))
+        return mine != theirs
 
     def same(self, other: "_Product") -> bool:
         mine = (self.title, self.brand, self.category, self.price, self.attributes, self.description)
@@ -167,7 +176,10 @@ def _slip(word: str, meant: str, common: Counter[str]) -> bool:
 
 
 def _apart(one: _Product, other: _Product) -> bool:
-    """Whether brand, price, attributes or description say that these are two products."""
+    """Whether brand, price, attributes, description or the order of the words say that these are two products."""
+    told = (one.brand, one.description) == (other.brand, other.description) and len(one.description) > 20
+    if one.reordered(other) and not told:
+        return True
     if one.brand and other.brand and fuzz.ratio(one.brand, other.brand) < SIMILAR:
         return True
     if one.price and other.price and abs(one.price - other.price) > PRICE_APART * max(one.price, other.price):

@@ -1,9 +1,9 @@
 """Traffic that no customer makes: robots, click farms, clicks on one's own goods, bursts; and sessions cut anew.
 
 A user is judged by his steps (lists he asked for, and what he did with products); impressions are the shop's doing.
-Clicks within one second are one step: a browser that fetches ahead what a list links to makes no robot of its owner.
-Only users with enough steps are looked at closely, so that the heavy part works on few rows. What counts as too much is
-taken from the log itself, above a floor that people hardly reach.
+Acts of one kind within one second are one step: the lines of an order, and the pages that a browser fetches ahead, make
+no robot of anybody. Only users with enough steps are looked at closely, so that the heavy part works on few rows. What
+counts as too much is taken from the log itself, above a floor that people hardly reach.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from workbench.data import engine
 
 INACTIVITY = timedelta(minutes=30)  # the convention of web analytics for the end of a session
 STEPS = 20  # below it, neither rate nor rhythm can be told from chance
+TOGETHER = 30.0  # seconds between impressions without a request that belong to one list: somebody scrolls
 FAST = 2.0  # seconds: nobody looks at a list or a product and goes on in less, again and again
 FAST_SHARE = 0.5  # share of a user's steps within FAST of the one before
 EVEN = 0.15  # coefficient of variation of the pauses; people's is near 1, a timer's near 0
@@ -45,12 +46,21 @@ def seconds(moment: TimestampValue) -> FloatingValue:
 
 
 def lists(events: Table) -> Table:
-    """What users were shown at one request: user_id, request (its id, or else its time), timestamp, query.
+    """What users were shown at one request: user_id, request (its id, or else a number), timestamp, query.
+
+    Impressions that name no request make a list where less than half a minute lies between them.
 
     And what tells one list from another: low and high (its first and last product by id), shown (products).
     """
     shows = events.filter((_.event_type == "impression") & _.user_id.notnull() & _.timestamp.notnull())
-    asked = shows.group_by("user_id", request=ibis.coalesce(shows.request_id, shows.timestamp.cast("string")))
+    columns = ("user_id", "request", "timestamp", "query", "item_id")
+    named = shows.filter(_.request_id.notnull()).mutate(request=_.request_id)
+    order = ibis.window(group_by="user_id", order_by=["timestamp", "item_id"])
+    timed = shows.filter(_.request_id.isnull()).mutate(seconds=seconds(shows.timestamp))
+    begins = timed.mutate(begins=(timed.seconds - timed.seconds.lag().over(order) > TOGETHER).fill_null(True))
+    so_far = ibis.cumulative_window(group_by="user_id", order_by=["timestamp", "item_id"])
+    numbered = begins.mutate(request=ibis.literal("#") + begins.begins.cast("int64").sum().over(so_far).cast("string"))
+    asked = named.select(*columns).union(numbered.select(*columns)).group_by("user_id", "request")
     return asked.agg(timestamp=_.timestamp.min(), query=_.query.min(), low=_.item_id.min(), high=_.item_id.max(),
                      shown=_.count())  # fmt: skip
 
@@ -109,7 +119,9 @@ def robots(con: ibis.BaseBackend, done: Table, name: str) -> Table:
     days = engine.keep(con, f"{name}_days", grouped)
     bar = _volume(con, days)
     busy = dated.semi_join(days.filter(_.n >= STEPS), ["user_id", "day"])
-    rhythm = _pauses(_singly(busy), ("user_id", "day"), 0.0, INACTIVITY.total_seconds())
+    single = engine.keep(con, f"{name}_single", _singly(busy))
+    rhythm = _pauses(single, ("user_id", "day"), 0.0, INACTIVITY.total_seconds())
+    counted = single.group_by("user_id", "day").agg(steps=_.count())
     users = days.group_by("user_id").agg(n=_.n.sum(), most=_.n.max())
     slow = _pauses(
         dated.semi_join(users.filter(_.n >= STEPS), "user_id"), ("user_id",), INACTIVITY.total_seconds(), 86400.0
@@ -118,6 +130,7 @@ def robots(con: ibis.BaseBackend, done: Table, name: str) -> Table:
     many = dated.filter(_.event_type == "click").semi_join(days.filter(_.clicks >= BREADTH_CLICKS), ["user_id", "day"])
     breadth = many.group_by("user_id", "day").agg(seen=_.count(), products=_.item_id.nunique())
     judged = days.left_join(rhythm, ["user_id", "day"]).drop("user_id_right", "day_right")
+    judged = judged.left_join(counted, ["user_id", "day"]).drop("user_id_right", "day_right")
     judged = judged.left_join(slow, "user_id").drop("user_id_right")
     judged = judged.left_join(users, "user_id").drop("user_id_right", "n_right")
     judged = judged.left_join(breadth, ["user_id", "day"]).drop("user_id_right", "day_right")
@@ -127,7 +140,7 @@ def robots(con: ibis.BaseBackend, done: Table, name: str) -> Table:
         even=((judged.inside >= STEPS - 1) & (judged.spread < EVEN * judged["mean"])).fill_null(False)
         | (judged.slow.fill_null(False) & (judged.n >= judged.most / 2)),
         sleepless=judged.hours >= HOURS,
-        heavy=judged.n > bar,
+        heavy=(judged.steps > bar).fill_null(False),
         broad=((judged.seen >= BREADTH_CLICKS) & (judged.products >= BREADTH * judged.seen)).fill_null(False),
     )  # fmt: skip
     flagged = found.fast | found.even | found.sleepless | found.heavy | found.broad
@@ -141,12 +154,10 @@ def _volume(con: ibis.BaseBackend, days: Table) -> float:
 
 
 def _singly(done: Table) -> Table:
-    """Steps by user and day with the first click of each second only."""
-    clicks = done.event_type == "click"
-    first = done.filter(clicks).group_by("user_id", "day", "event_type", second=_.timestamp.truncate("s"))
+    """Steps by user and day with the first of each kind and second only."""
+    first = done.group_by("user_id", "day", "event_type", second=_.timestamp.truncate("s"))
     kept = first.agg(timestamp=_.timestamp.min(), item_id=_.item_id.min())
-    columns = ["user_id", "day", "timestamp", "item_id", "event_type"]
-    return kept.select(*columns).union(done.filter(~clicks).select(*columns))
+    return kept.select("user_id", "day", "timestamp", "item_id", "event_type")
 
 
 def _pauses(done: Table, by: tuple[str, ...], shortest: float, longest: float) -> Table:
@@ -236,15 +247,19 @@ def greedy(events: Table, done: Table) -> Table:
     """Days on which a user clicks nearly all products that he is shown: user_id, day, clicks, shown (products).
 
     A product clicked again and again counts once: that is another habit, which `repeats` finds. So do the clicks of one
-    second.
+    second. Who clicks what no impression shows is not judged: there, not all impressions were logged.
     """
-    dated = done.filter(_.event_type == "click").group_by("user_id", day=_.timestamp.date())
+    clicks = done.filter(_.event_type == "click").mutate(day=_.timestamp.date())
+    dated = clicks.group_by("user_id", "day")
     dated = dated.agg(clicks=_.item_id.nunique(), seconds=_.timestamp.truncate("s").nunique())
     many = dated.filter(ibis.least(dated.clicks, dated.seconds) >= GREEDY_CLICKS).drop("seconds")
     shows = events.filter((_.event_type == "impression") & _.timestamp.notnull()).semi_join(many, "user_id")
-    shown = shows.group_by("user_id", day=_.timestamp.date()).agg(shown=_.item_id.nunique())
-    both = many.join(shown, ["user_id", "day"])
-    return both.filter(both.clicks >= GREEDY * both.shown).select("user_id", "day", "clicks", "shown")
+    shown = shows.select("user_id", "item_id", day=_.timestamp.date()).distinct()
+    taken = clicks.semi_join(many, ["user_id", "day"]).select("user_id", "item_id", "day").distinct()
+    told = shown.left_join(taken.mutate(taken=True), ["user_id", "item_id", "day"])
+    both = many.join(told.group_by("user_id", "day").agg(shown=_.count(), hits=_.taken.sum()), ["user_id", "day"])
+    greedy_ones = (both.hits >= GREEDY * both.shown) & (both.hits >= GREEDY * both.clicks)
+    return both.filter(greedy_ones).select("user_id", "day", "clicks", "shown")
 
 
 def frequent(done: Table) -> Table:
@@ -277,14 +292,20 @@ def parts(events: Table, inactivity: timedelta = INACTIVITY) -> Table:
     """Sessions that a pause splits: session_id, begins, ends, number (from 1), largest (keeps the session's id).
 
     Only sessions that last longer than the pause are put in order, which are few. Ratings, reviews and shares come
-    days later under the session of the visit in many logs, and are left alone.
+    days later under the session of the visit in many logs, and are left alone; so are events that bear a date without
+    an hour, and sessions of several users, whose pauses are nobody's.
     """
-    visits = events.filter(_.session_id.notnull() & _.timestamp.notnull() & ~_.event_type.isin(
-        ["rating", "review", "share", "comment"]))  # fmt: skip
-    spans = visits.group_by("session_id").agg(begins=_.timestamp.min(), ends=_.timestamp.max())
+    visits = events.filter(
+        _.session_id.notnull() & _.timestamp.notnull() & (_.timestamp != _.timestamp.truncate("D"))
+        & ~_.event_type.isin(["rating", "review", "share", "comment"])
+    )  # fmt: skip
+    spans = visits.group_by("session_id").agg(
+        begins=_.timestamp.min(), ends=_.timestamp.max(), low=_.user_id.min(), high=_.user_id.max()
+    )
     long = spans.filter(
+        (spans.low == spans.high).fill_null(True),
         spans.ends.epoch_seconds().cast("float64") - spans.begins.epoch_seconds().cast("float64")
-        > inactivity.total_seconds()
+        > inactivity.total_seconds(),
     )
     times = visits.semi_join(long, "session_id").group_by("session_id", "timestamp").agg(n=_.count())
     order = ibis.window(group_by="session_id", order_by="timestamp")

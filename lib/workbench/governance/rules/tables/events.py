@@ -150,7 +150,8 @@ RULES: tuple[Rule, ...] = (
     rule("quantity far above what is usual", "accuracy", lambda t, _: t.quantity > QUANTITY * t.usual_quantity,
          "quantity", severity="medium"),
     rule("value is negative or no number", "accuracy",
-         lambda t, _: (t.value < 0) | t.value.isnan() | t.value.isinf(), "value", severity="high",
+         lambda t, _: ((t.value < 0) & is_type(t, *MONEY)) | t.value.isnan() | t.value.isinf(), "value",
+         severity="high",
          action="quarantine"),
     rule("purchase for nothing", "usability", lambda t, _: is_type(t, *MONEY) & (t.value == 0), "value",
          severity="low"),
@@ -202,9 +203,9 @@ RULES: tuple[Rule, ...] = (
          severity="low"),
     rule("review of letters that are no words", "usability", lambda t, _: t.gibberish_odd.fill_null(False), "text",
          severity="low"),
-    *text_rules("events", "text", "review or comment", required=False),
+    *text_rules("events", "text", "review or comment", required=False, typed=True),
     # queries
-    *text_rules("events", "query", "query", required=False, guard="query_odd"),
+    *text_rules("events", "query", "query", required=False, guard="query_odd", typed=True),
     rule("query is an address, code or far too long", "usability",
          lambda t, _: t.query_odd.fill_null(False).ifelse(
              t.query.re_search(ADDRESS) | t.query.re_search(CODE) | t.query.re_search(CONTACT)

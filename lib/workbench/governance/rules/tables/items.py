@@ -59,7 +59,7 @@ def seen(con: ibis.BaseBackend, tables: Tables, name: str, log_ends: Value) -> d
     items = items.left_join(named, [items.item_id == named.lent_id, items.title == named.lent_title])
     items = items.mutate(lent=items.lent_id.notnull()).drop("lent_id", "lent_title")
     pattern = ids.form(con, items.item_id)
-    twins = ids.twins(con, items, "item_id", pattern, f"{name}_item_twins")
+    twins = ids.twins(con, items, "item_id", pattern, f"{name}_item_twins", says="title")
     items = items.mutate(item_id_unlike=ids.unlike(items.item_id, pattern))
     items = _named(items, tables, "early_items", "sold_early")
     items = _named(items, tables, "mispriced_items", "mispriced")
@@ -213,7 +213,11 @@ RULES: tuple[Rule, ...] = (
     Rule("price is not a number above 0", "accuracy", "items", lambda t, _: (t.price <= 0) | t.price.isnan()
          | t.price.isinf(),
          severity="high", columns=("price",), needs=("items.price",)),
-    Rule("price in cents", "consistency", "items", lambda t, _: t.price_cents, action="repair", severity="high",
+    Rule("price a hundred times what is usual in its category", "accuracy", "items",
+         lambda t, _: t.price_cents & ~t.mispriced.fill_null(False), severity="medium", columns=("price",),
+         needs=("items.price", "items.category")),
+    Rule("price in cents", "consistency", "items", lambda t, _: t.price_cents & t.mispriced.fill_null(False),
+         action="repair", severity="high",
          repair=lambda t, _: {"price": (t.price / 100).round(2)}, columns=("price",), needs=("items.price",)),
     Rule("price a hundredth of what is usual", "consistency", "items", lambda t, _: t.price_hundredth,
          severity="high", columns=("price",), needs=("items.price",)),

@@ -63,7 +63,7 @@ def _off_scale(grades: pd.DataFrame) -> list[float]:
 RULES: tuple[Rule, ...] = (
     *id_rules("judgments", "query_id", required=True),
     *id_rules("judgments", "item_id", required=True),
-    *text_rules("judgments", "query", "judged query", required=True),
+    *text_rules("judgments", "query", "judged query", required=True, typed=True),
     Rule("judgment without query", "completeness", "judgments", lambda t, _: t["query"].isnull(), action="quarantine",
          severity="high", columns=("query",)),
     Rule("judgment without grade", "completeness", "judgments", lambda t, _: t.grade.isnull() | t.grade.isnan(),

@@ -26,7 +26,9 @@ SCALES = (1.0, 5.0, 10.0, 100.0)
 CUSTOM = 0.05  # a column that is null in at most this share of a type's events is one that its events fill
 MISDATED = 3  # events of a product before it existed from which its date is doubted
 MAIN = 0.9  # share from which a currency is the shop's own
-THIN = 0.05  # of the median day's events: a day with fewer is no day of the log's main period
+THIN = 0.05  # of the median day's events: a day with fewer is no day of the log's main period …
+STRETCH = 7  # … unless it stands in a row of such days that leads up to it
+STRAY = 0.01  # of all events: days beyond a hole of a month that hold fewer are stray, and no other season
 MOST_CHANCES = 1000  # distinct propensities of a policy that draws from few
 ENOUGH = 30  # events of a type below which it has no customs
 FORMED = ("event_id", "user_id", "item_id", "session_id", "request_id", "order_id")
@@ -126,26 +128,44 @@ def period(con: ibis.BaseBackend, events: Table, collected_at: datetime | None) 
     frame = frame.dropna(ignore_index=True)
     days = frame.groupby(frame["hour"].dt.floor("D"))["n"].sum()
     typical = float(np.median(np.repeat(days.to_numpy(), 1 + np.minimum(days.to_numpy() * 1000 // days.sum(), 1000))))
-    main = days.index[days >= max(THIN * typical, 2 if typical > 5 else 1)]
-    main = _densest(main)
-    first, last = main.min(), main.max() + pd.Timedelta(days=1)
+    main = _seasons(days[days >= max(THIN * typical, 2 if typical > 5 else 1)])
+    first, last = _stretched(main, days.index)
+    last += pd.Timedelta(days=1)
     inside = frame["hour"][(frame["hour"] >= first) & (frame["hour"] < last)]
     silence = max(inside.diff().max() if len(inside) > 1 else pd.Timedelta(hours=3), pd.Timedelta(hours=3))
-    silence = min(silence, pd.Timedelta(hours=23))
+    sharp = float(frame["sharp"].sum() / frame["n"].sum())
+    silence = min(silence, pd.Timedelta(hours=23) if sharp <= 0.5 else pd.Timedelta(days=STRETCH))
     first, last = inside.min(), inside.max()
     for hour in frame["hour"][frame["hour"] > last]:
         last = hour if hour - last <= silence else last
     for hour in frame["hour"][frame["hour"] < first][::-1]:
         first = hour if first - hour <= silence else first
-    sharp = float(frame["sharp"].sum() / frame["n"].sum())
     end = pd.Timestamp(collected_at) if collected_at else last + pd.Timedelta(hours=1)
     return _moment(first), _moment(end), sharp > 0.5
 
 
-def _densest(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """The longest run of days without a hole of more than 30 days: a stray year is no part of a log."""
-    runs = (days.to_series().diff() > pd.Timedelta(days=30)).cumsum()
-    return days[runs.to_numpy() == runs.value_counts().sort_index().idxmax()]
+def _seasons(days: pd.Series) -> pd.DatetimeIndex:
+    """Days of the log's seasons: the runs between holes of more than 30 days that hold more than a few events.
+
+    A shop may close for the summer; a stray year holds a handful.
+    """
+    runs = (days.index.to_series().diff() > pd.Timedelta(days=30)).cumsum()
+    held = days.groupby(runs).transform("sum")
+    return pd.DatetimeIndex(days.index[held >= min(STRAY * days.sum(), held.max())])
+
+
+def _stretched(main: pd.DatetimeIndex, days: pd.DatetimeIndex) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """First and last day of the log: a shop that grew began with thin days, which come in a row, as strays do not."""
+    ends = []
+    for edge, outer in ((main.min(), days[days < main.min()][::-1]), (main.max(), days[days > main.max()])):
+        row, before = [], edge
+        for day in outer:
+            if abs(day - before) > pd.Timedelta(days=STRETCH):
+                break
+            row.append(day)
+            before = day
+        ends.append(row[-1] if len(row) >= STRETCH else edge)
+    return ends[0], ends[1]
 
 
 def _moment(moment: pd.Timestamp) -> Value:

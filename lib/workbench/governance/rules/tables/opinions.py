@@ -29,15 +29,17 @@ CELL = r"[\w.:#-]*\d[\w.:#-]*"  # an id or a number
 SWALLOWED = (
     rf"\x22[,;|\t]\x22?{CELL}\x22?[,;|\t]\x22?{CELL}|"
     r"[,;|\t\n]\s?\x22?(?:19|20)\d\d-[01]\d-[0-3]\d[T ][0-2]\d:[0-5]\d|"
-    rf"[,;|\t]\x22?(?:{'|'.join(TYPES)})\x22?[,;|\t]"
+    rf"[,;|\t]\x22?{CELL}\x22?[,;|\t]\x22?(?:{'|'.join(TYPES)})\x22?[,;|\t]|"
+    rf"[,;|\t]\x22?(?:{'|'.join(TYPES)})\x22?[,;|\t]\x22?{CELL}"
 )
 """A quote that was not closed: cells of another record without space between, its time, its type."""
 PERSONAL = (
     r"(?i)[\w.+-]+@[\w-]+\.[a-z]{2,}|"
-    r"(?:^|[^\w.,-])\d(?:[ -]?\d){13,18}(?:$|[^\d.,]|[.,](?:\D|$))|"
+    r"(?:^|[^\w.,-])[2-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}(?:$|[^\d.,]|[.,](?:\D|$))|"
+    r"(?:^|[^\w.,-])3\d{3}[ -]?\d{6}[ -]?\d{5}(?:$|[^\d.,]|[.,](?:\D|$))|"
     r"(?:^|\D)[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3,4}[\dx]|"
     r"\b[a-z]{2}\d{2}(?: [a-z0-9]{4}){3,7}\b|\b[a-z]{2}\d{2}[a-z]{4}\d{10,18}\b|"
-    r"(?:^|[^\w.,])(?:\+\d{1,3}[ .-]?\(?\d|\(?0\d)\d{1,3}\)?[ .-]?\d{3,4}[ .-]?\d{3,4}(?:$|\D)|"
+    r"(?:^|[^\w.,])(?:\+\d{1,3}[ .-]?\(?\d|\(?0[1-9])\d{1,3}\)?[ .-]?\d{3,4}[ .-]?\d{3,4}(?:$|\D)|"
     r"(?:^|\D)1[3-9]\d(?:[ -]?\d{4}){2}(?:$|\D)"
 )
 """E-mail, card and account numbers, Chinese identity numbers, IBAN (ISO 13616), telephone numbers."""
@@ -46,7 +48,8 @@ DEFAULTS = (
     r"(?:left|leave|gave|given?|entere?d?|writt?en?|provided?) (?:\w+ ){0,3}"
     r"(?:without (?:a |any )?(?:comments?|text|words)|comments?|feedback|review)\b|"
     r"\bno (?:comments?|feedback|review|text) (?:was|were|has been) (?:entered|given|left|written|provided)\b|"
-    r"\b(?:rated|rating|review|feedback) (?:\w+ )?by default\b|\bdefault (?:positive )?(?:review|rating|feedback)\b|"
+    r"\b(?:rated|(?:rating|review|feedback)(?: \w+)?) by default\b|"
+    r"\bdefault (?:positive )?(?:review|rating|feedback)\b|"
     r"\b(?:review|rating|comment|feedback) (?:was )?(?:generated|created|given) "
     r"(?:automatically|by (?:the|our) system)\b|"
     r"^\W*[\[(【](?:automatic|auto|system)\w*(?: \w+)?[\])】]|"

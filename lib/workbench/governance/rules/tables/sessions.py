@@ -84,7 +84,8 @@ def _just_after(t: Table, moment: Value) -> BooleanValue:
 
 RULES: tuple[Rule, ...] = (
     rule("cart before the click, or purchase before the cart or click", "timeliness",
-         lambda t, _: guarded(t, "sequence_odd", (is_type(t, "cart") & _just_before(t, t.sequence_click_at)) | (
+         lambda t, _: guarded(t, "sequence_odd", (
+             is_type(t, "cart") & t.sequence_early_cart & _just_before(t, t.sequence_click_at)) | (
              is_type(t, "purchase")
              & (_just_before(t, t.sequence_cart_at) | _just_before(t, t.sequence_click_at)))),
          "timestamp session_id", severity="medium"),

@@ -47,7 +47,7 @@ def _much(labels: pd.DataFrame, value: str, right: str) -> bool:
 
 RULES: tuple[Rule, ...] = (
     *id_rules("texts", "text_id", required=True),
-    *text_rules("texts", "text", "labelled text", required=True),
+    *text_rules("texts", "text", "labelled text", required=True, typed=True),
     *text_rules("texts", "label", "label", required=True),
     Rule("labelled text without text", "completeness", "texts", lambda t, _: t.text.isnull(), action="quarantine",
          severity="high", columns=("text",)),

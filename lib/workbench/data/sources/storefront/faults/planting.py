@@ -34,7 +34,7 @@ MODULES = (crowds.__name__, *UNSEEN, *(m.__name__ for m in (times, twins, items,
 KINDS: dict[str, Kind] = {name: kind for name, (kind, _) in sorted(PLANTERS.items())}
 """Every kind of fault by name: what is wrong in a sentence, the quality dimension it hurts, and the table."""
 HELD_OUT: frozenset[str] = frozenset(name for name, (_, planter) in PLANTERS.items() if planter.__module__ in UNSEEN)
-"""The kinds of the modules in `UNSEEN`: rules were written without sight of them."""
+"""The kinds of the modules in `UNSEEN`: rules were judged by them before they had seen them, and mended afterwards."""
 
 
 def plant(
