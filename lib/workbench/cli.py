@@ -185,8 +185,7 @@ def _show_source(project: Project, parameters: dict[str, Any]) -> None:
         source = sources.find(
             parameters["source"], locate(parameters["folder"], project.root), parameters["source_options"]
         )
-        limits = (parameters["memory_limit"], parameters["threads"], parameters.get("temp_directory", ""))
-        found = preview(source, engine.connect(*limits))
+        found = preview(source, engine.connect(parameters["memory_limit"], parameters["threads"]))
     for table in found.tables:
         lines = [_file(file) for file in table.files]
         rejected = f", {table.rejected:,} are rejected" if table.rejected else ""
