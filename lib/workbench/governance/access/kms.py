@@ -1,0 +1,115 @@
+"""Wrapping: how the keys of data are kept under master keys, and how these change without touching the data.
+
+Each file, column or table gets a key of its own, which is wrapped by a master key and kept in the folder's `keys.json`
+under a reference; the data hold the reference alone. To rotate a master key is to wrap that small file anew.
+
+`Kms` is all that the rest knows of a key service. `LocalKms` serves it from a key file on this machine. Vault's
+transit engine fits it as it stands (`wrap` is its encrypt, `unwrap` its decrypt, a version stands in its ciphertext,
+and its own policies then decide who may unwrap which key); so do the key services of the clouds, whose encrypt and
+decrypt take a key's name and at most a few kilobytes, as here.
+"""
+
+import base64
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from workbench.artifacts import read_json, write_json
+from workbench.governance.access.keys import Denied, KeyFile
+
+MATERIAL = "keys.json"
+
+
+class Tampered(ValueError):  # noqa: N818  (it names what happened)
+    """Protected data are not as they were written."""
+
+
+class Kms(Protocol):
+    """A service that wraps small keys under named master keys which never leave it."""
+
+    def wrap(self, name: str, key: bytes) -> str:
+        """The key under the newest version of this master key, as text that names both."""
+
+    def unwrap(self, wrapped: str) -> bytes:
+        """The key; raises `Denied` where the master key is not this role's, `Tampered` where the text is not whole."""
+
+    def outdated(self, wrapped: str) -> bool:
+        """Whether a newer version of the master key is there."""
+
+
+class LocalKms:
+    """Master keys of a key file; wrapping is AES key wrap (RFC 3394), which has no nonce to repeat."""
+
+    def __init__(self, keys: KeyFile):
+        self.keys = keys
+
+    def wrap(self, name: str, key: bytes) -> str:
+        """See `Kms`."""
+        master = self.keys.newest(name)
+        return f"{name}:{master.version}:{base64.b64encode(aes_key_wrap(master.secret, key)).decode()}"
+
+    def unwrap(self, wrapped: str) -> bytes:
+        """See `Kms`."""
+        name, version, text = _parts(wrapped)
+        try:
+            return aes_key_unwrap(self.keys.version(name, version).secret, base64.b64decode(text, validate=True))
+        except (InvalidUnwrap, ValueError) as error:
+            raise Tampered(f"a wrapped key of '{name}' was altered, or made with other master keys") from error
+
+    def outdated(self, wrapped: str) -> bool:
+        """See `Kms`."""
+        name, version, _ = _parts(wrapped)
+        return self.keys.holds(name) and version < self.keys.newest(name).version
+
+
+class Material:
+    """The wrapped keys of a folder by reference, in its `keys.json`."""
+
+    def __init__(self, folder: Path, kms: Kms):
+        self.file = folder / MATERIAL
+        self.kms = kms
+        self.wrapped: dict[str, str] = read_json(self.file) if self.file.exists() else {}
+
+    def add(self, name: str, key: bytes) -> str:
+        """Keep a key under a master key; gives its reference."""
+        reference = secrets.token_hex(16)
+        self.wrapped[reference] = self.kms.wrap(name, key)
+        return reference
+
+    def key(self, reference: str) -> bytes:
+        """The key of a reference; raises `Denied` or `Tampered`."""
+        if reference not in self.wrapped:
+            raise Tampered(f"{self.file} lacks a key that the data name: restore it from a copy")
+        return self.kms.unwrap(self.wrapped[reference])
+
+    def save(self) -> Path:
+        """Write the folder's file, at once."""
+        return write_json(self.file, self.wrapped)
+
+
+def rewrap(folders: Iterable[Path], kms: Kms) -> int:
+    """Wrap anew what older versions of the master keys wrap, in each folder's `keys.json`; how many keys were."""
+    count = 0
+    for folder in folders:
+        material = Material(folder, kms)
+        old = [reference for reference, wrapped in material.wrapped.items() if kms.outdated(wrapped)]
+        for reference in old:
+            name = _parts(material.wrapped[reference])[0]
+            material.wrapped[reference] = kms.wrap(name, kms.unwrap(material.wrapped[reference]))
+        if old:
+            material.save()
+        count += len(old)
+    return count
+
+
+def _parts(wrapped: str) -> tuple[str, int, str]:
+    parts = wrapped.split(":")
+    if len(parts) != 3 or not parts[1].isdigit():
+        raise Tampered("a wrapped key is not as it was written: restore keys.json from a copy")
+    return parts[0], int(parts[1]), parts[2]
+
+
+__all__ = ["Denied", "Kms", "LocalKms", "Material", "Tampered", "rewrap"]
