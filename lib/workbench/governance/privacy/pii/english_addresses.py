@@ -1,0 +1,213 @@
+"""Postal addresses as English writes them: house number, street and type, and what follows without a break.
+
+The street decides whether it is one; then flats, towns, states, postcodes and countries are taken as far as they go.
+German streets with the number behind (Hauptstraße 5, 10115 Berlin) and post office boxes are read too.
+"""
+
+import re
+from collections.abc import Iterator
+
+from workbench.governance.privacy.pii.english_places import (
+    CA_CODE,
+    CITY,
+    COUNTRY,
+    END,
+    INNER,
+    LETTER,
+    PARTS,
+    SEP,
+    STATE_NAMES,
+    UK_CODE,
+    US_STATES,
+)
+from workbench.governance.privacy.pii.spans import Span
+from workbench.governance.privacy.pii.words import words
+
+PLAIN = (
+    "street|str|st|road|rd|avenue|ave|av|lane|ln|drive|dr|boulevard|blvd|crescent|cres|terrace|parkway|pkwy|highway|hwy"
+)
+MANIFOLD = (
+    "way|court|ct|place|pl|close|ter|terr|square|sq|gardens|gdns|grove|gr|hill|mews|parade|park|circle|cir|row|walk|wharf|quay|"
+    "trail|trl|green|yard|rise|view|vale|alley|esplanade|loop|broadway|turnpike|pike|plaza|embankment|common|hollow|ridge|"
+    "croft|mansions|causeway|chase|mount|wynd|path|cove|bend|landing|manor|crest|expressway|towers|villas|drove|heights|crossing|circus|bypass|freeway|fwy|strand|mall|gate"
+)
+TYPES = f"{PLAIN}|{MANIFOLD}"
+NAME_WORD = rf"(?:[{LETTER}][{LETTER}'’.\-]*|\d{{1,3}}(?:st|nd|rd|th|ST|ND|RD|TH))"
+HOUSE = (
+    r"(?:(?i:no\.?|number|nr\.?|#)\s?)?\d{1,5}(?:[A-Za-z](?![A-Za-z]))?(?:\s?[\-–/&]\s?\d{1,5}[A-Za-z]?(?![A-Za-z]))?"
+)
+STREET = re.compile(
+    rf"(?<![A-Za-z0-9.,/\-–$£€#])(?P<house>{HOUSE}),?[ \t]+(?P<name>(?:{NAME_WORD}[ \t]+){{1,4}}?)"
+    rf"(?P<type>(?i:{TYPES}))\b"
+    rf"(?P<more>(?:[ \t]+(?:{NAME_WORD}[ \t]+){{0,1}}(?i:{PLAIN})\b)?)"
+    rf"\.?(?P<side>[ \t]+(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West|n|s|e|w|ne|nw|se|"
+    rf"sw)\b\.?(?![ \t]+(?i:{TYPES})\b))?"
+)
+FOREIGN = re.compile(
+    rf"(?<![A-Za-z0-9.,/\-–$£€#])\d{{1,4}}(?:\s?(?:bis|ter|[A-Za-z](?![A-Za-z])))?,?[ \t]+(?:(?:[Rr]ue|[Aa]venue|"
+    rf"[Bb]oulevard|[Pp]lace|[Cc]hemin|[Qq]uai|[Ii]mpasse)"
+    rf"[ \t]+(?:(?:de|des|du|la|le|les|of|the|d['’]|l['’])"
+    rf"[ \t]*){{0,2}}[A-ZÀ-Ý][{LETTER}'’\-]*(?:[ \t-][A-ZÀ-Ý][{LETTER}'’\-]+){{0,2}}|Broadway\b|broadway\b)"
+)
+GERMAN = re.compile(
+    rf"(?<![A-Za-z0-9])(?:[A-ZÄÖÜ][{LETTER}\-]*(?:straße|strasse|str\.|weg|platz|allee|gasse|damm|ufer|ring|markt|"
+    rf"graben|steig)|"
+    rf"(?:Am|An der|Im|Zum|Zur|Auf dem|Auf der|Unter den)"
+    rf"(?:[ ][A-ZÄÖÜ][{LETTER}\-]*){{1,2}}(?=[ ]\d{{1,4}}[ ]?[a-z]?,?\s+(?:D-)?\d{{5}}[ ][A-Z])|"
+    rf"(?:[A-ZÄÖÜ][{LETTER}\-]*[ \-]){{1,2}}(?:Straße|Strasse|Str\.|Allee|Platz|Weg|Ring|Damm|Ufer|Gasse))"
+    rf"[ \t]*\d{{1,4}}(?:[ ]?[a-z](?![A-Za-z]))?(?:[ ]?[\-–][ ]?\d{{1,4}}[a-z]?)?(?![A-Za-z0-9])"
+)
+BOX = re.compile(r"(?<![A-Za-z])(?:P\.?[ ]?O\.?|Post Office)[ ]?Box[ ]+\d{1,6}[A-Za-z]?(?![A-Za-z0-9])", re.IGNORECASE)
+
+INNER_NEXT = re.compile(rf"{SEP}{INNER}")
+COUNTRY_NEXT = re.compile(rf"{SEP}(?:{COUNTRY})(?![A-Za-z])")
+WORDS_AND_CODE = re.compile(
+    rf"(?:{SEP}(?:[{LETTER}][{LETTER}'’.\-]*)(?=[ ,\n])){{0,6}}?{SEP}"
+    rf"(?:{UK_CODE}|(?:(?i:{US_STATES}|{STATE_NAMES}),?[ \n]+)?\d{{5}}(?:-\d{{4}})?|(?:(?i:{PARTS}|"
+    rf"{STATE_NAMES}),?[ \n]+){CA_CODE}|{CA_CODE}|(?i:{PARTS}|{STATE_NAMES}),?[ \n]+\d{{4}}){END}"
+)
+STATE_NEXT = re.compile(rf"{SEP}(?:{US_STATES}|{PARTS}|{STATE_NAMES}){END}")
+CITY_NEXT = re.compile(rf"(?P<sep>{SEP})(?P<city>{CITY})(?![{LETTER}\d@])")
+SMALL_CITY_NEXT = re.compile(
+    rf"(?P<sep>{SEP})(?P<city>[a-zà-ÿ][a-zà-ÿ'’\-]*(?:[ ][a-zà-ÿ'’\-]+){{0,2}})(?=[ \t]*(?:$|[.,;:!?)\]\n\"”]))"
+)
+FOUR_DIGITS = re.compile(r"[ ]\d{4}(?=[ \t]*(?:$|[.,;:!?)\]\n]))")  # of New Zealand and others
+GERMAN_CITY = re.compile(rf"{SEP}(?:D-|A-|CH-)?\d{{4,5}}[ ]+(?:{CITY})(?![{LETTER}\d])")
+LEAD_INNER = re.compile(
+    rf"(?<![A-Za-z0-9])(?:{INNER}[ \t]*(?:,[ \t]*|\n[ \t]*|"
+    rf"[ \t]+))+(?:[A-Z][{LETTER}'’.\-]*(?:[ ][A-Z][{LETTER}'’.\-]*){{0,3}}(?:,[ \t]*|\n))?$"
+)
+LONGEST_LEAD = 100
+SHORTENED = re.compile(rf"(?i:st|rd|ave?|dr|ln|blvd|ct|pl|sq|cres|ter|hwy|pkwy)\.(?=,|[ \n]+[{LETTER}\d#])")
+SIZED = re.compile(
+    r"(?i:\b(?:sizes?|uk|eu|us|qty|quantity|x|version|series|model|chapter|level|top|over|under|about|only|order|than)"
+    r"[ :]*)$"
+)
+AFTER_SMALL = re.compile(
+    rf"[ \t]*(?:$|[.,;:!?)\]\"'”’\n–—]|-[ ]|(?:{'|'.join(sorted(words('goes_on_after_street')))})\b)", re.IGNORECASE
+)
+NO_STREET, WARES, TOWNS = words("no_street"), words("wares"), words("towns")
+JOINS = {"upon", "on", "of", "the", "le", "de", "la", "am", "in", "by", "under"}
+NO_TOWN, COMMON = words("not_names") - words("parts_of_towns"), words("common")
+
+
+class EnglishAddresses:
+    """House number, street and what follows without a break."""
+
+    kind = "ADDRESS"
+    languages: tuple[str, ...] = ()
+    hint = (
+        rf"(?i)\d.*[ \t](?:{TYPES})\b|\d.*[ \t](?:rue|chemin|quai|impasse)[ \t]|post office box|(?:^|"
+        rf"[^A-Za-z])p\.?[ ]?o\.?[ ]?box|"
+        r"(?:str(?:aße|asse|\.)|weg|platz|allee|gasse|damm|ufer|ring|markt|graben|steig)[ \t]*\d"
+    )
+
+    def find(self, text: str) -> Iterator[Span]:
+        """See `Recogniser`."""
+        at = 0
+        while street := STREET.search(text, at):
+            span = _street(text, street)
+            at = span.end if span else street.end("house")
+            if span:
+                yield span
+        for pattern in (BOX, FOREIGN, GERMAN):
+            for found in pattern.finditer(text):
+                start = found.start() if pattern is not FOREIGN else _lead(text, found.start())
+                yield Span(start, _tail(text, found.end(), small=False, german=pattern is not BOX), self.kind)
+
+
+def _street(text: str, street: re.Match[str]) -> Span | None:
+    """The address that begins with this street, unless it is something else that has a number before it."""
+    name = street["name"].split()
+    small = street["type"].islower()
+    if {word.lower().strip(".,") for word in name if not (len(word) == 1 and word.isupper())} & NO_STREET:
+        return None
+    end = street.end("side") if street["side"] else street.end("more") if street["more"] else street.end("type")
+    if SHORTENED.match(text, street.start("type")) and end == street.end("type"):
+        end += 1
+    tail = _tail(text, end, small)
+    if tail == end:
+        tail -= text[end - 1] == "."
+        following = re.compile(r"[ \t]+([A-Za-z]+)").match(text, end)
+        if following and following[1].lower() in WARES:
+            return None
+        if small and not AFTER_SMALL.match(text, end):
+            return None
+        if SIZED.search(text[max(0, street.start() - 12) : street.start()]) or (
+            small and set(name) & (NO_TOWN | COMMON) and street["type"] in MANIFOLD.split("|")
+        ):
+            return None
+    return Span(_lead(text, street.start()), tail, EnglishAddresses.kind)
+
+
+def _lead(text: str, start: int) -> int:
+    """Where the flat begins that stands before the house."""
+    bare = re.search(
+        r"(?i:\b(?:unit|flat|apartment|apt|suite|shop|level|lot))\.?[ ]$", text[max(0, start - 12) : start]
+    )
+    if bare and "/" in text[start : start + 6]:
+        start -= len(bare[0])
+    before = text[max(0, start - LONGEST_LEAD) : start]
+    lead = LEAD_INNER.search(before)
+    return start - len(before) + lead.start() if lead else start
+
+
+def _tail(text: str, end: int, small: bool, german: bool = False) -> int:
+    """Where the address that has come as far as `end` stops."""
+    for _ in range(2):
+        if inner := INNER_NEXT.match(text, end):
+            end = inner.end()
+    if german and (found := GERMAN_CITY.match(text, end)):
+        end = found.end()
+        country = COUNTRY_NEXT.match(text, end)
+        return country.end() if country else end
+    if (found := WORDS_AND_CODE.match(text, end)) and _contiguous(found[0], small):
+        end = found.end()
+    else:
+        end = _towns(text, end, small)
+    country = COUNTRY_NEXT.match(text, end)
+    return country.end() if country else end
+
+
+def _contiguous(words_and_code: str, small: bool) -> bool:
+    """Whether the words before a postcode are a town's rather than a sentence's."""
+    between = re.findall(rf"[{LETTER}][{LETTER}'’.\-]*", re.sub(r"\S*\d.*", "", words_and_code, flags=re.DOTALL))
+    loose = [word for word in between if word.islower() and word not in JOINS]
+    return not any(word.lower() in NO_TOWN - JOINS for word in between) and (small or len(loose) <= 2)
+
+
+def _towns(text: str, end: int, small: bool) -> int:
+    """Where the towns and states end that follow without a code."""
+    for _ in range(3):
+        if state := STATE_NEXT.match(text, end):
+            return state.end()
+        if COUNTRY_NEXT.match(text, end):
+            return end
+        town = CITY_NEXT.match(text, end)
+        if town and (kept := _town_words(town["city"])):
+            end = town.start("city") + kept
+            if kept < len(town["city"]):
+                return end
+            if code := FOUR_DIGITS.match(text, end):
+                return code.end()
+            continue
+        return _small_town(text, end) if small else end
+    return end
+
+
+def _small_town(text: str, end: int) -> int:
+    """Where the town written small ends that follows; it is known by name, or stands alone after a comma."""
+    town = SMALL_CITY_NEXT.match(text, end)
+    if town and not set(town["city"].split()) & (NO_TOWN | COMMON) and town["sep"].strip():
+        return town.end("city")
+    word = re.compile(r",?[ ]+([a-z]+)\b").match(text, end)
+    return word.end() if word and word[1] in TOWNS else end
+
+
+def _town_words(city: str) -> int:
+    """Characters of the town that come before a word which is no town's."""
+    for word in re.finditer(r"\S+", city):
+        bare = word[0].lower().strip(".")
+        if bare in NO_TOWN:
+            return max(0, len(city[: word.start()].rstrip()))
+    return len(city.rstrip("."))
