@@ -757,3 +757,16 @@ def test_most_texts_are_passed_over_and_no_find_is_lost_by_it():
     mixed = [f"{draw.choice(plain)} {draw.choice(marked)} {draw.choice(plain)}" for _ in range(400)]
     suspected = set(pii.suspects(mixed))
     assert not [text for row, text in enumerate(mixed) if row not in suspected and pii.find(text)]
+
+
+@pytest.mark.parametrize(
+    "text", ["'ann.lee@example.com'", "mail 'ann.lee@example.com' now", "to='ann.lee@example.com'"]
+)
+def test_a_mail_address_in_quotes_is_one(text):
+    [span] = pii.redaction.find(text)
+    assert (text[span.start : span.end], span.kind) == ("ann.lee@example.com", "EMAIL")
+
+
+def test_an_apostrophe_within_a_mail_address_is_part_of_it():
+    [span] = pii.find("mail o'neil@example.com")
+    assert span.start == 5

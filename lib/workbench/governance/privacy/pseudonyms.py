@@ -4,21 +4,22 @@ HMAC-SHA256 (RFC 2104, FIPS 198-1), of which the first 128 bits are kept: among 
 probability below 1e-20. A plain hash would do nothing of the kind: ids are few, and all can be tried.
 """
 
-import hashlib
 import hmac
 from collections.abc import Callable
 
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
-from ibis.expr.types import StringValue
+from ibis.expr.types import StringValue, Table
 
 LENGTH = 32  # hexadecimal digits: 128 bits
+PERSONAL = ("user_id", "session_id", "request_id", "order_id")  # a visit, a list and an order are one person's
+GIVEN = ("item_id", "candidate_id")
 
 
 def pseudonym(secret: bytes, user_id: str) -> str:
     """The pseudonym of an id, as 32 hexadecimal digits."""
-    return hmac.new(secret, user_id.encode(), hashlib.sha256).hexdigest()[:LENGTH]
+    return hmac.digest(secret, user_id.encode(), "sha256").hex()[:LENGTH]
 
 
 def key_id(secret: bytes) -> str:
@@ -39,3 +40,30 @@ def by_key(secret: bytes) -> Callable[[StringValue], StringValue]:
         return made.take(ids.indices)
 
     return ibis.udf.scalar.pyarrow(pseudonyms)
+
+
+def in_table(table: Table, secret: bytes, people: bool = True) -> Table:
+    """A table without raw user ids, its rows and their order as they were.
+
+    The columns `PERSONAL` hold pseudonyms. Another id that begins with the user's, as a group "user-week" does, keeps
+    its rest; of a document's id, which may be made of anything, only its kind is left, unless it is a product's.
+
+    Args:
+        table: any of a shop's.
+        secret: the key of the pseudonyms.
+        people: whether the shop's data are about users at all; if not, ids are those of texts and queries, and stay.
+
+    """
+    if not people:
+        return table
+    alias = by_key(secret)
+    changed = {column: alias(table[column]) for column in PERSONAL if column in table.columns}
+    if "user_id" in table.columns:
+        user = table.user_id
+        for column in (each for each in table.columns if each.endswith("_id") and each not in (*PERSONAL, *GIVEN)):
+            made_of_it = (table[column] + "-").startswith(user + "-")
+            changed[column] = made_of_it.ifelse(alias(user) + table[column].substr(user.length()), table[column])
+    if "doc_id" in table.columns:
+        kind = table.doc_id.split("-")[0]
+        changed["doc_id"] = (kind == "item").ifelse(table.doc_id, kind + "-" + alias(table.doc_id))
+    return table.mutate(**changed)

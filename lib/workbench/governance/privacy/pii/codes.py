@@ -182,7 +182,7 @@ class _SecretLinks:
 MAIL = Pattern(
     "EMAIL", r"[A-Za-z0-9_'+-]@[A-Za-z0-9]",
     re.compile(
-        r"(?<![A-Za-z0-9._%+'-])(?<!://)[A-Za-z0-9_](?:[A-Za-z0-9_%+'-]|\.(?=[A-Za-z0-9_%+-]))*@"
+        r"(?<![A-Za-z0-9._%+-])(?<![A-Za-z0-9_]')(?<!://)[A-Za-z0-9_](?:[A-Za-z0-9_%+'-]|\.(?=[A-Za-z0-9_%+-]))*@"
         r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![A-Za-z0-9])"
     ),
     certain=True,
