@@ -1,7 +1,10 @@
 """Fixtures for all tests."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before any numeric library is i
 
 from toy import ToyProject
 from workbench import cli
+
+
+def pytest_configure() -> None:
+    """Keys, ledgers and the audit log of the tests are no user's."""
+    home = tempfile.mkdtemp(prefix="workbench-tests-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ |= {"XDG_CONFIG_HOME": f"{home}/config", "XDG_DATA_HOME": f"{home}/share"}
+    os.environ.pop("WORKBENCH_KEYS", None)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import ibis
+import pyarrow as pa
 from ibis.expr.types import IntegerValue, StringValue, Table
 
 HEX = "0123456789abcdef"
@@ -65,6 +66,13 @@ def _bytes(size: str) -> float:
 def keep(con: ibis.BaseBackend, name: str, table: Table) -> Table:
     """Compute `table` once and keep it in the engine under `name`, because several results read it."""
     return con.create_table(name, table, overwrite=True)
+
+
+def load(con: ibis.BaseBackend, name: str, batches: pa.RecordBatchReader) -> Table:
+    """Keep record batches in the engine under `name`, without having all of them in memory at once."""
+    con.drop_table(name, force=True)
+    con.con.from_arrow(batches).create(name)
+    return con.table(name)
 
 
 def digest(*ids: StringValue, salt: str = "") -> StringValue:
