@@ -74,7 +74,7 @@ def rotate_keys(
 ) -> None:
     """Replace master keys and wrap the keys of data anew; `rotate-keys pseudonyms` gives new runs new pseudonyms."""
     from workbench.governance.access import custody, rotation
-    from workbench.governance.access.keys import open_keys, place
+    from workbench.governance.access.keys import PSEUDONYMS, open_keys, place
 
     folder = Project.find(outputs=outputs).outputs
     if busy := [run.name for run in all_runs(folder) if run.record["status"] == RUNNING and alive(run.record)]:
@@ -82,6 +82,8 @@ def rotate_keys(
     with _refused():
         custody.note("keys are rotated", keys=" ".join(names or ["all"]))
         done = rotation.rotate(open_keys(), place(), rotation.folders_of_keys(folder), names or (), forget_old)
+        if PSEUDONYMS in done.names:
+            _make_anew(folder)
     console.print(f"new versions of {', '.join(done.names)}; {done.wrapped:,} keys of data wrapped anew")
     console.print("The key files of roles hold the old versions: make them again by `workbench key-file`.")
 
@@ -161,6 +163,13 @@ def _stage(outputs: Path, run: str, stage: str) -> Path:
         names = ", ".join(each.name for each in found.stages())
         raise InputError(f"{found.name} has no stage '{stage}'; it has {names}")
     return origin(found.stage(stage).folder)
+
+
+def _make_anew(outputs: Path) -> None:
+    """Have no stage reused: what was made with the old pseudonyms does not join what is made with the new ones."""
+    for stage in (stage for run in all_runs(outputs) for stage in run.stages()):
+        if stage.status.get("key"):
+            stage.write(key=None)
 
 
 @contextmanager

@@ -117,8 +117,12 @@ def test_rotation_changes_keys_and_no_data(run, workbench, capsys):
 
 
 def test_new_pseudonyms_are_a_command_and_old_ones_are_still_known(run, workbench, capsys):
-    first = alias("u1")
+    first, stage = alias("u1"), run.stage("01_governance")
+    stage.write(key="what decides its results")
+    assert workbench("rotate-keys", "text") == 0
+    assert stage.status["key"]
     assert workbench("rotate-keys", "pseudonyms") == 0
+    assert not stage.status["key"]
     assert alias("u1") != first
     assert workbench("reidentify", run.name, first) == 0
     assert f"{first}  u1" in capsys.readouterr().out

@@ -58,7 +58,10 @@ class LocalKms:
         try:
             return aes_key_unwrap(self.keys.version(name, version).secret, base64.b64decode(text, validate=True))
         except (InvalidUnwrap, ValueError) as error:
-            raise Tampered(f"a wrapped key of '{name}' was altered, or made with other master keys") from error
+            raise Tampered(
+                f"a wrapped key of '{name}' was altered, or made with another key file: use that one, or make the data "
+                "anew with `workbench run --force`"
+            ) from error
 
     def outdated(self, wrapped: str) -> bool:
         """See `Kms`."""
