@@ -163,8 +163,8 @@ def test_by_hand_the_same_notebook_leaves_the_same(project: Path, run: Path) -> 
     assert read(lab / "status.json")["status"] == "ok"
     assert read(lab / "metrics.json") == read(run / "case_personalised/metrics.json")
     ours, theirs = (read(folder / "manifest.json")["outputs"] for folder in (lab, run / "case_personalised"))
-    assert [(entry["path"], entry["sha256"]) for entry in ours] == [
-        (entry["path"], entry["sha256"]) for entry in theirs
+    assert [(entry["path"], entry["content"]) for entry in ours] == [
+        (entry["path"], entry["content"]) for entry in theirs
     ]
     widgets = [
         o
