@@ -77,7 +77,7 @@ def measure(count: int, seed: int, repeats: int = 3, bench: Path = FOLDER) -> No
     record("anonymity_801_seconds", float(small["seconds"].max()), "s, slowest setting", target=1.0,
            higher_is_better=False, rival=told, folder=bench)  # fmt: skip
     record("anonymity_million_seconds", float(large["seconds"].max()), f"s, slowest, {count:,} people", target=60.0,
-           higher_is_better=False, rival=f"median {large['seconds'].median():.1f} s", folder=bench)  # fmt: skip
+           higher_is_better=False, rival=f"processor: {large['processor'].max():.1f} s", folder=bench)  # fmt: skip
     every = pd.concat([small, large])
     record("anonymity_suppressed", int(every[every["k"] == SIZES[0]]["left out"].sum()), f"people at k = {SIZES[0]}",
            target=0, higher_is_better=False, rival="none allowed", folder=bench)  # fmt: skip
@@ -118,14 +118,15 @@ def row(case: Case, setting: Setting, repeats: int) -> tuple[dict[str, object], 
     """
     asked = setting.l > 1 or setting.t < 1
     quasi = [name for name in case.quasi if not (asked and name in case.sensitive)]
-    seconds = []
+    seconds, processor = [], []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         found = anonymity.anonymise(
             case.frame, quasi, list(case.sensitive) if asked else [], setting.k, setting.l, setting.t,
             {**case.hierarchies, **case.sensitive},
         )  # fmt: skip
         seconds.append(time.perf_counter() - began)
+        processor.append(time.process_time() - worked)  # what it takes where nobody else is at work
     seen = {"k seen": risks.k_of(found.frame, quasi)}
     for name, order in case.sensitive.items():
         behind = found.frame.assign(behind=case.frame[name])  # where the column is generalised too, its true values
@@ -133,7 +134,8 @@ def row(case: Case, setting: Setting, repeats: int) -> tuple[dict[str, object], 
     if seen["k seen"] < setting.k or seen["l seen"] < setting.l or seen["t seen"] > setting.t + 1e-9:
         raise RuntimeError(f"{case.name}: asked for {setting}, and the release has {seen}")
     return {
-        "k": setting.k, "l": setting.l, "t": setting.t, "seconds": median(seconds), "loss": found.loss,
+        "k": setting.k, "l": setting.l, "t": setting.t, "seconds": median(seconds),
+        "processor": median(processor), "loss": found.loss,
         "discernibility": found.discernibility, "class": found.discernibility / len(case.frame),
         "left out": len(found.suppressed), **seen, "after": risk(case, found, quasi),
     }, found.by_column  # fmt: skip

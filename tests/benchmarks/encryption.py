@@ -132,7 +132,7 @@ def main() -> int:
     """Attack and time, and record the rows; 1 if something was not detected."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--flips", type=int, default=12_000, help="in the large folder; the small one's are every byte")
-    parser.add_argument("--rows", type=int, default=40_000)
+    parser.add_argument("--rows", type=int, default=60_000, help="of the large folder; 20,000 fill a page")
     parser.add_argument("--seed", type=int, default=20270101)
     given = parser.parse_args()
     bad = measure(given.flips, given.rows, given.seed)
@@ -146,7 +146,7 @@ def measure(flips: int, rows: int, seed: int, bench: Path = FOLDER) -> int:
     with tempfile.TemporaryDirectory() as place:
         owner, draw = keys.make(), random.Random(seed)
         small = made(Path(place) / "small", owner, 60, 30, seed)
-        large = made(Path(place) / "large", owner, rows, rows // 4, seed)
+        large = made(Path(place) / "large", owner, rows, rows // 2, seed)
         found: Counter[tuple[str, str]] = Counter()
         for folder, attacks in ((small, list(every_byte(small, draw))), (large, list(planned(large, flips, draw)))):
             found += attacked(folder, attacks)

@@ -85,7 +85,10 @@ class Attribute:
         return ANY if len(names) == len(self.labels) or len(names) > MOST_NAMED else "{" + ", ".join(names) + "}"
 
     def _ancestor(self, codes: np.ndarray) -> tuple[str, ...]:
-        return self.paths[codes[0]][: int(self.depth(np.full(len(codes), codes[0]), codes).min())]
+        shared = self.paths[codes[0]]
+        for code in codes[1:]:
+            shared = shared[: _shared(shared, self.paths[code])]
+        return shared
 
 
 def attribute(column: pd.Series, hierarchy: Hierarchy | None = None) -> Attribute:
