@@ -6,8 +6,6 @@ digest of the raw id, read here as hexadecimal digits.
 
 import re
 import resource
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +13,8 @@ from pathlib import Path
 import ibis
 import pyarrow as pa
 from ibis.expr.types import IntegerValue, StringValue, Table
+
+from workbench import temporary
 
 HEX = "0123456789abcdef"
 DIGITS = 15  # hexadecimal, so 60 bits
@@ -31,7 +31,7 @@ def connect(
         threads: worker threads; 0 leaves the choice to the engine.
         temp_directory: where it spills, made if missing; the system's temporary folder if empty. Each connection gets
             a folder of its own in there, because the engine names its spill files alike in every process; the folder
-            goes with the connection, or at the latest with the process.
+            goes with the connection, or at the latest with the process. What a killed process left there goes now.
         raw: the files that are going to be read. Where they are large against the memory, tables are kept in a file in
             that folder: compressed, to an eighth of what they take in memory, and without a second writing when they
             have to leave it. Small ones are kept in memory, which is faster by half.
@@ -41,10 +41,12 @@ def connect(
     settings |= {"threads": threads} if threads else {}
     if temp_directory:
         Path(temp_directory).mkdir(parents=True, exist_ok=True)
-    spill = tempfile.mkdtemp(prefix="workbench-", dir=temp_directory or None)
+    temporary.sweep(Path(temp_directory) if temp_directory else None)
+    folder = temporary.Folder(Path(temp_directory) if temp_directory else None)
+    spill = str(folder.path)
     large = sum(path.stat().st_size for path in raw) > _bytes(memory_limit) * LARGE
     con = ibis.duckdb.connect(Path(spill) / "tables.duckdb" if large else ":memory:", temp_directory=spill, **settings)
-    weakref.finalize(con, shutil.rmtree, spill, ignore_errors=True)
+    weakref.finalize(con, folder.remove)
     con.raw_sql("SET enable_progress_bar = false")  # in a notebook it would be a widget
     return con
 
