@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from workbench.artifacts import Stage, StageError, read_json
 from workbench.governance.access import audit, policy, roles, vault
+from workbench.governance.access.checkpoints import SealedCheckpoints
 from workbench.governance.access.columns import groups_of
 from workbench.governance.access.keys import AUDIT, IDENTITIES, PSEUDONYMS, KeyFile, open_keys, place
 from workbench.governance.access.policy import GROUPS
@@ -93,6 +94,10 @@ class Custody:
     def batches(self, folder: Path, relative: str) -> pa.RecordBatchReader:
         """A table that this process has written, batch by batch; what is one's own nobody decides."""
         return vault.Vault(folder, self.keys).batches(relative)
+
+    def checkpoints(self, folder: Path) -> SealedCheckpoints:
+        """Where a training keeps its checkpoints, sealed, in this folder."""
+        return SealedCheckpoints(vault.Vault(folder, self.keys), folder)
 
     def check(self, manifest: Mapping[str, Any], where: str) -> None:
         """Raise `StageError` unless the manifest is as it was signed."""
