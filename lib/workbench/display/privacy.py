@@ -72,10 +72,11 @@ def anonymity_figure(rows: pd.DataFrame, by_column: pd.DataFrame) -> Figure:
 
 def budget_table(total: Budget, before: Budget, after: Budget) -> pd.DataFrame:
     """The ledger before and after, and what is left: ε and δ."""
-    parts = {"budget of the data set": total, "spent before this run": before, "spent now": after}
-    rows = {name: {"ε": each.epsilon, "δ": each.delta} for name, each in parts.items()}
-    rows["left"] = {"ε": max(total.epsilon - after.epsilon, 0), "δ": max(total.delta - after.delta, 0)}
-    return pd.DataFrame(rows).T
+    rows = {"budget of the data set": total, "spent before this run": before, "spent in all": after}
+    table = pd.DataFrame({name: {"ε": each.epsilon, "δ": each.delta} for name, each in rows.items()}).T
+    table.loc["by this run"] = table.loc["spent in all"] - table.loc["spent before this run"]
+    table.loc["left"] = (table.loc["budget of the data set"] - table.loc["spent in all"]).clip(lower=0)
+    return table
 
 
 def release_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
