@@ -1,7 +1,6 @@
 """The companion on privacy: executed on a generated shop and on a sample of real households."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,9 @@ import nbformat
 import pandas as pd
 import pytest
 import yaml
+
+import kept
+from workbench.governance.privacy import releases
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -54,13 +56,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def execute(project: Path, name: str, *more: str) -> Path:
-    """The stage's folder after a run of a profile, with keys and ledgers of this project's own."""
-    own = {f"XDG_{kind}_HOME": str(project.parent / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE")}
-    environment = {key: value for key, value in os.environ.items() if key != "WORKBENCH_KEYS"} | own
+    """The stage's folder after a run of a profile."""
     command = [sys.executable, "-m", "workbench.cli", "run", name, *more]
-    ended = subprocess.run(
-        command, cwd=project, capture_output=True, text=True, timeout=600, check=False, env=environment
-    )
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     return (project / "outputs/latest-ok" / name).resolve() / "01a_privacy"
 
@@ -82,14 +80,14 @@ def metrics(stage: Path) -> pd.DataFrame:
     return pd.DataFrame(json.loads((stage / "metrics.json").read_text(encoding="utf-8")))
 
 
-def ledger(project: Path) -> list[dict]:
-    files = sorted((project.parent / "data/ecommerce-workbench/ledgers").glob("*.jsonl"))
+def ledger() -> list[dict]:
+    files = sorted(releases.home().glob("*.jsonl"))
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def test_the_handed_on_users_stand_with_four_others(stage: tuple[str, Path]) -> None:
     _, folder = stage
-    users = pd.read_parquet(folder / "data/users_k5.parquet")
+    users = kept.table(folder, "users_k5")
     declared = json.loads((folder.parent / "01_governance/data/source.json").read_text(encoding="utf-8"))
     assert users.groupby(declared["quasi_identifiers"], dropna=False).size().min() >= 5
     rows = metrics(folder).query("subject == 'users'").set_index(["slice", "metric"])["value"]
@@ -125,7 +123,7 @@ def test_what_it_shows_a_person_can_sign_for(stage: tuple[str, Path]) -> None:
 
 def test_nothing_noisy_of_the_study_is_handed_on(stage: tuple[str, Path]) -> None:
     _, folder = stage
-    tables = {file.stem: pd.read_parquet(file) for file in (folder / "data").glob("*.parquet")}
+    tables = {file.stem: kept.table(folder, file.stem) for file in (folder / "data").glob("*.parquet")}
     assert set(tables) == {"users_k5", "anonymity", "releases", "price"}
     assert set(tables["price"]["metric"]) == {"ndcg"}
 
@@ -133,10 +131,10 @@ def test_nothing_noisy_of_the_study_is_handed_on(stage: tuple[str, Path]) -> Non
 @pytest.mark.parametrize("stage", ["generated"], indirect=True)
 def test_a_second_execution_releases_the_same_and_pays_nothing(stage: tuple[str, Path], project: Path) -> None:
     name, folder = stage
-    before = ledger(project)
+    before = ledger()
     again = execute(project, name, "--set", "01a_privacy.resamples=51")
     assert again != folder
-    assert ledger(project) == before
+    assert ledger() == before
     assert "no, reused" in shown(again)
-    one, other = (pd.read_parquet(each / "data/releases.parquet") for each in (folder, again))
+    one, other = (kept.table(each, "releases") for each in (folder, again))
     pd.testing.assert_frame_equal(one, other)
