@@ -5,15 +5,19 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before any numeric library is imported: two cores are shared
 
+from ibis import BaseBackend
+
 from toy import ToyProject
 from workbench import cli
+from workbench.data import engine
 
 
 def pytest_configure() -> None:
@@ -56,3 +60,33 @@ def workbench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         return int(ended.value.code or 0)
 
     return call
+
+
+QUICK = {
+    "spark.sql.codegen.wholeStage": "false",  # to compile a query costs more than to run it on a small shop
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.memory": "1500m",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+@pytest.fixture(scope="session")
+def spark(require: Callable[[object, str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseBackend]:
+    """The distributed engine, embedded, once for all tests."""
+    require(find_spec("pyspark"), "PySpark is missing: install the extra `spark`")
+    require(shutil.which("java"), "Java 17 is missing: install it (Debian, Ubuntu: openjdk-17-jre-headless)")
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = SparkSession.builder.master("local[2]")
+    for name, value in QUICK.items():
+        builder = builder.config(name, value)
+    builder.getOrCreate()
+    con = engine.connect(engine="spark", temp_directory=tmp_path_factory.mktemp("spark"))
+    yield con
+    con.disconnect()

@@ -124,14 +124,14 @@ def table(found: dict[float, dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).T.round(2)
 
 
-def govern(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+def govern(folder: Path, options: dict[str, Any], chosen: str = "duckdb") -> dict[str, Any]:
     """Take one generated log through all steps in this process: events, memory_gb, spill_gb, steps, balance."""
     source, spill, out = _source(folder, options), folder / "spill", folder / "results"
     out.mkdir(parents=True, exist_ok=True)
     files = source.files()
     watch = Watch(spill)
     with watch:
-        con = engine.connect(LIMIT, THREADS, spill, files.values())
+        con = engine.connect(LIMIT, THREADS, spill, files.values(), chosen, f"local[{THREADS}]")
         with watch.step("collect"):
             raw = source.collect(con, files)
             events = int(raw.tables["events"].count().execute())

@@ -15,16 +15,23 @@ import pyarrow as pa
 from ibis.expr.types import IntegerValue, StringValue, Table
 
 from workbench import temporary
+from workbench.spelling import nearest
 
 HEX = "0123456789abcdef"
 DIGITS = 15  # hexadecimal, so 60 bits
+ENGINES = ("duckdb", "spark")
 LARGE = 0.05  # of the memory: raw files swell to twenty times their size in tables and their copies
 
 
 def connect(
-    memory_limit: str = "2500MB", threads: int = 2, temp_directory: str | Path = "", raw: Iterable[Path] = ()
+    memory_limit: str = "2500MB",
+    threads: int = 2,
+    temp_directory: str | Path = "",
+    raw: Iterable[Path] = (),
+    engine: str = "duckdb",
+    spark_master: str = "local[2]",
 ) -> ibis.BaseBackend:
-    """Open the embedded engine.
+    """Open the engine: DuckDB, embedded, or Spark.
 
     Args:
         memory_limit: what the engine may hold before it spills, such as "2500MB".
@@ -35,8 +42,19 @@ def connect(
         raw: the files that are going to be read. Where they are large against the memory, tables are kept in a file in
             that folder: compressed, to an eighth of what they take in memory, and without a second writing when they
             have to leave it. Small ones are kept in memory, which is faster by half.
+        engine: "duckdb" or "spark"; Spark keeps all tables in files in a folder of its own there.
+        spark_master: where Spark runs, see `spark.session.connect`.
+
+    Raises:
+        ValueError: there is no such engine, or `memory_limit` is no size.
 
     """
+    if engine not in ENGINES:
+        raise ValueError(f"engine '{engine}' is not known{nearest(engine, ENGINES)}: write {' or '.join(ENGINES)}")
+    if engine == "spark":
+        from workbench.data.spark import session  # here, because it is an extra
+
+        return session.connect(spark_master, f"{round(_bytes(memory_limit) / 2**20)}m", temp_directory)
     settings: dict[str, object] = {"memory_limit": memory_limit, "preserve_insertion_order": False}
     settings |= {"threads": threads} if threads else {}
     if temp_directory:
@@ -75,6 +93,20 @@ def load(con: ibis.BaseBackend, name: str, batches: pa.RecordBatchReader) -> Tab
     con.drop_table(name, force=True)
     con.con.from_arrow(batches).create(name)
     return con.table(name)
+
+
+def distributed(con: ibis.BaseBackend) -> bool:
+    """Whether the engine may run on several machines."""
+    return con.name == "pyspark"
+
+
+def one_machine(con: ibis.BaseBackend) -> list[str]:
+    """What the engine does on one machine all the same, one sentence each; nothing to say of an embedded engine."""
+    if not distributed(con):
+        return []
+    from workbench.data.spark import handover  # here, because it is an extra
+
+    return list(handover.ONE_MACHINE)
 
 
 def digest(*ids: StringValue, salt: str = "") -> StringValue:

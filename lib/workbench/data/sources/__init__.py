@@ -2,8 +2,8 @@
 
 A source's module declares `LICENCE`, `CITATION`, `QUASI_IDENTIFIERS` and `SENSITIVE` (columns of `users`), `PII` (free
 text that may name people, as `table.column`), `OPTIONS` (names and defaults of what a profile may set for it), perhaps
-`RULE_SET` (the quality rules for its kind of shop, "shop" if it does not say) and `GENERATED` (true if nobody in it is
-real), and has
+`RULE_SET` (the quality rules for its kind of shop, "shop" if it does not say), `GENERATED` (true if nobody in it is
+real) and `DISTRIBUTED` (its reading is expressions alone, which run on every engine), and has
 
 - `folder() -> Path`, only if its files come with an installed package or are made on this machine;
 - `files(at: str, options) -> dict[str, Path]`: the raw files by name, all on this machine;
@@ -19,6 +19,7 @@ from typing import Any
 
 import ibis
 
+from workbench.data import engine
 from workbench.data.collected import Collected, SourceError
 from workbench.data.sources import (
     amazon_reviews,
@@ -78,8 +79,17 @@ class Source:
         return self.module.files(self.folder, self.options)
 
     def collect(self, con: ibis.BaseBackend, files: Mapping[str, Path]) -> Collected:
-        """Read the raw files into canonical tables."""
-        return self.module.collect(con, files, self.options)
+        """Read the raw files into canonical tables.
+
+        A distributed engine reads those of a source that says `DISTRIBUTED`; any other is read by DuckDB on this
+        machine, and handed on.
+        """
+        if not engine.distributed(con) or getattr(self.module, "DISTRIBUTED", False):
+            return self.module.collect(con, files, self.options)
+        from workbench.data.spark import handover  # here, because it is an extra
+
+        reader = engine.connect(raw=files.values())
+        return handover.taken(con, self.module.collect(reader, files, self.options))
 
 
 def find(name: str, folder: str = "", options: Mapping[str, Any] | None = None) -> Source:

@@ -1,7 +1,7 @@
 """Broken characters found and mended: wrong encodings, markup, invisible characters, width and Unicode form.
 
 Conditions are regular expressions that every engine runs. What an expression cannot say (decode again, unescape,
-normalise) is a vectorised function, which the engine calls only for texts that a regular expression has picked.
+normalise) is a vectorised function, which sees only the texts that a regular expression has picked.
 """
 
 import html
@@ -71,12 +71,13 @@ _PLAUSIBLE = (
 def mojibake(text: StringValue) -> BooleanValue:
     """Whether a text was read in another encoding than its own, in a way that can be undone exactly."""
     suspect = text.re_search(f"{TWICE}|{GB_AS_LATIN}|{HAN}")
-    return suspect.ifelse(decoded_again(text) != text, False)
+    return suspect.ifelse(decoded_again(only(text, suspect)) != text, False)
 
 
 def undecodable(text: StringValue) -> BooleanValue:
     """Whether characters were lost to an encoding for good: replacement characters, or half of a wrong decoding."""
-    return text.re_search(REPLACED) | text.re_search(HAN).ifelse(half_lost(text), False)
+    han = text.re_search(HAN)
+    return text.re_search(REPLACED) | han.ifelse(half_lost(only(text, han)), False)
 
 
 def markup(text: StringValue) -> BooleanValue:
@@ -111,14 +112,13 @@ def narrow(text: StringValue) -> StringValue:
     pairs = [(w, n) for w, n in zip(WIDE, NARROW, strict=True) if n.isalnum()]
     letters = text.translate("".join(w for w, _ in pairs), "".join(n for _, n in pairs))
     kana = text.re_search(HALF_KANA)
-    return kana.ifelse(compatible(text), east.ifelse(letters, text.translate(WIDE, NARROW)))
+    return kana.ifelse(compatible(only(text, kana)), east.ifelse(letters, text.translate(WIDE, NARROW)))
 
 
 def decomposed(text: StringValue) -> BooleanValue:
     """Whether a text is not in Unicode's Normalization Form C (UAX #15)."""
-    return text.re_search(r"\p{M}|[\x{1100}-\x{11FF}\x{212A}\x{212B}\x{F900}-\x{FAFF}]").ifelse(
-        composed(text) != text, False
-    )
+    suspect = text.re_search(r"\p{M}|[\x{1100}-\x{11FF}\x{212A}\x{212B}\x{F900}-\x{FAFF}]")
+    return suspect.ifelse(composed(only(text, suspect)) != text, False)
 
 
 def untidy(text: StringValue) -> BooleanValue:
@@ -135,6 +135,11 @@ def tidy(text: StringValue) -> StringValue:
 def escaped(text: StringValue) -> BooleanValue:
     """Whether escapes of a program or an address were left in the text: backslash codes, percent codes."""
     return text.re_search(ESCAPED)
+
+
+def only(text: StringValue, suspect: BooleanValue) -> StringValue:
+    """The text where it is suspect, else null: some engines call a function for all rows, whatever is done with it."""
+    return suspect.ifelse(text, ibis.null("string"))
 
 
 @ibis.udf.scalar.pyarrow

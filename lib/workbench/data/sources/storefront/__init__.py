@@ -32,6 +32,7 @@ OPTIONS: dict[str, Any] = {
 }  # fmt: skip
 """`events` at most, by less than a session fewer in each million; `language` en or zh; `click_model` position or
 cascade; `products` and `users` 0 to follow from the events; `faults` planted in catalogue, users and first events."""
+DISTRIBUTED = True
 TABLES = ("items", "users", "events")
 TRUTH = ("positions", "impressions", "users", "items", "queries", "robots", "faults")
 
