@@ -9,6 +9,7 @@ import resource
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pyarrow as pa
@@ -20,6 +21,7 @@ from workbench.spelling import nearest
 HEX = "0123456789abcdef"
 DIGITS = 15  # hexadecimal, so 60 bits
 ENGINES = ("duckdb", "spark")
+MASTER = re.compile(r"spark://|k8s://|yarn$|local")  # how the address of a Spark cluster begins
 LARGE = 0.05  # of the memory: raw files swell to twenty times their size in tables and their copies
 
 
@@ -29,7 +31,6 @@ def connect(
     temp_directory: str | Path = "",
     raw: Iterable[Path] = (),
     engine: str = "duckdb",
-    spark_master: str = "local[2]",
 ) -> ibis.BaseBackend:
     """Open the engine: DuckDB, embedded, or Spark.
 
@@ -42,19 +43,21 @@ def connect(
         raw: the files that are going to be read. Where they are large against the memory, tables are kept in a file in
             that folder: compressed, to an eighth of what they take in memory, and without a second writing when they
             have to leave it. Small ones are kept in memory, which is faster by half.
-        engine: "duckdb" or "spark"; Spark keeps all tables in files in a folder of its own there.
-        spark_master: where Spark runs, see `spark.session.connect`.
+        engine: "duckdb"; or "spark", embedded, or the address of a Spark cluster, see `spark.session.connect`. Spark
+            keeps all tables in files in a folder of its own there.
 
     Raises:
         ValueError: there is no such engine, or `memory_limit` is no size.
 
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine '{engine}' is not known{nearest(engine, ENGINES)}: write {' or '.join(ENGINES)}")
-    if engine == "spark":
+    if engine not in ENGINES and not MASTER.match(engine):
+        meant = nearest(engine, ENGINES)
+        raise ValueError(f"engine '{engine}' is not known{meant}: write duckdb, spark, or a Spark cluster's address")
+    if engine != "duckdb":
         from workbench.data.spark import session  # here, because it is an extra
 
-        return session.connect(spark_master, f"{round(_bytes(memory_limit) / 2**20)}m", temp_directory)
+        master = "local[2]" if engine == "spark" else engine
+        return session.connect(master, f"{round(_bytes(memory_limit) / 2**20)}m", temp_directory)
     settings: dict[str, object] = {"memory_limit": memory_limit, "preserve_insertion_order": False}
     settings |= {"threads": threads} if threads else {}
     if temp_directory:
@@ -88,11 +91,48 @@ def keep(con: ibis.BaseBackend, name: str, table: Table) -> Table:
     return con.create_table(name, table, overwrite=True)
 
 
-def load(con: ibis.BaseBackend, name: str, batches: pa.RecordBatchReader) -> Table:
-    """Keep record batches in the engine under `name`, without having all of them in memory at once."""
+def load(con: ibis.BaseBackend, name: str, path: Path, batches: pa.RecordBatchReader) -> Table:
+    """Take what was written as a table of the engine, without having all of it in memory at once.
+
+    Args:
+        con: the engine.
+        name: under which it is kept.
+        path: what was written; a distributed engine reads it there, for it wrote it itself (`spread`).
+        batches: the same, decrypted.
+
+    """
+    if distributed(con):
+        from workbench.data.spark import days  # here, because it is an extra
+
+        return days.read(con, path) if path.is_dir() else con.read_parquet(str(path), table_name=name)
     con.drop_table(name, force=True)
     con.con.from_arrow(batches).create(name)
     return con.table(name)
+
+
+def spread(table: Any, path: Path, only_day: str = "") -> bool:
+    """Have a distributed engine write its table itself: by days, where rows have a moment, else as one file.
+
+    Args:
+        table: of any kind; of another engine it is left alone.
+        path: where to.
+        only_day: an ISO date: write that day's rows anew, beside the other days that are there.
+
+    Returns:
+        Whether it was written.
+
+    """
+    con = ibis.get_backend(table) if isinstance(table, Table) else None
+    if con is None or not distributed(con):
+        return False
+    from workbench.data.spark import days  # here, because it is an extra
+
+    moment, order = days.MOMENTS.get(path.stem, ("", ""))
+    if moment in table.columns:
+        days.write(con, table, path, moment, order, only_day)
+    else:
+        table.to_parquet(path)
+    return True
 
 
 def distributed(con: ibis.BaseBackend) -> bool:
