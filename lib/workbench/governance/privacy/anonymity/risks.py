@@ -88,9 +88,10 @@ def journalist(
     """
     if population is None:
         return prosecutor(released, quasi_identifiers)
-    sizes = _keys(population, quasi_identifiers).value_counts()
-    mine = _keys(released, quasi_identifiers).map(sizes)
-    return _risk(mine.fillna(1).clip(lower=1))
+    names = list(quasi_identifiers)
+    number = _classes(pd.concat([population[names], released[names]]).astype("string"), names)
+    sizes = np.bincount(number[: len(population)], minlength=number.max(initial=0) + 1)
+    return _risk(pd.Series(sizes[number[len(population) :]]).clip(lower=1))
 
 
 def alike(
@@ -112,11 +113,14 @@ def alike(
 
     """
     names = list(quasi_identifiers)
-    shown = pd.DataFrame({"raw": _keys(raw, names), "shown": _keys(released, names)}).dropna().drop_duplicates()
+    number = _classes(pd.concat([population[names], raw[names]]).astype("string"), names)
+    mine = pd.Series(number[len(population) :], index=raw.index)[released.index].to_numpy()
+    shown = pd.DataFrame({"raw": mine, "shown": _classes(released, names)}).drop_duplicates()
     if shown["raw"].duplicated().any():
         raise ValueError("people with the same values are released with different ones: this takes a strict release")
-    found = _keys(population, names).map(shown.set_index("raw")["shown"]).dropna()
-    return pd.DataFrame(found.tolist(), columns=names, index=found.index, dtype="string").replace("\0", pd.NA)
+    place = pd.Series(shown.index, index=shown["raw"]).reindex(number[: len(population)])
+    known = place.notna().to_numpy()
+    return released[names].iloc[place[known].astype(int)].set_index(population.index[known])
 
 
 def summary(
@@ -129,12 +133,6 @@ def summary(
         found[f"l of {name}"] = l_of(released, quasi_identifiers, name)
         found[f"t of {name}"] = t_of(released, quasi_identifiers, name, order)
     return found | {"highest risk": risk.highest, "mean risk": risk.mean, "at high risk": risk.high}
-
-
-def _keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """The released quasi-identifiers of each row as one value."""
-    text = table[list(columns)].astype("string").fillna("\0")
-    return pd.Series(list(text.itertuples(index=False, name=None)), index=table.index, dtype=object)
 
 
 def _classes(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
