@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.artifacts import Stage, StageError, write_json
+from workbench.governance.access import custody
+
 days = pytest.importorskip("workbench.data.spark.days")
 
 DAY, OTHER = "2024-03-02", "2024-03-03"
@@ -85,3 +88,56 @@ def test_a_day_is_a_date_and_needs_other_days(spark: Any, written: Path, tmp_pat
         write(spark, events(), written, "3 March")
     with pytest.raises(ValueError, match="has no days: leave only_day empty once"):
         write(spark, events(), tmp_path / "nothing", DAY)
+
+
+def governed(con: Any, run: Path, frame: pd.DataFrame, only_day: str = "") -> Stage:
+    """A stage that saved its events by the engine, as notebook 01 does."""
+    stage = Stage(run / "01_governance")
+    stage.path("parameters.yaml").write_text("profile: lake", encoding="utf-8")
+    custody.guard(stage, "governance", only_day=only_day)
+    stage.save_table("data/events.parquet", con.create_table("to_hand_on", frame, overwrite=True))
+    stage.save_table("data/sums.parquet", pd.DataFrame({"user_id": ["u"], "n": [1]}))
+    stage.complete()
+    write_json(stage.folder / "status.json", {"status": "ok"})
+    latest = run.parent / "latest-ok/lake"
+    latest.parent.mkdir(exist_ok=True)
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(run)
+    return stage
+
+
+def test_a_stage_writes_one_day_anew_beside_the_last_runs_other_days(spark: Any, tmp_path: Path) -> None:
+    runs = [tmp_path / "outputs" / name for name in ("first", "second")]
+    first = governed(spark, runs[0], events())
+    before = state(first.folder / "data/events.parquet")
+    second = governed(spark, runs[1], events(scale=2), DAY)
+    after = state(second.folder / "data/events.parquet")
+    assert {name for name in before if name.split("/")[0] != f"day={DAY}"} == before.keys() & after.keys()
+    assert all(after[name] == before[name] for name in before.keys() & after.keys())
+    assert state(first.folder / "data/events.parquet") == before
+    reader = Stage(runs[1] / "02_pretraining")
+    custody.guard(reader, "training")
+    told = reader.table("01_governance", "data/events.parquet", ["event_id", "value"]).to_pandas()
+    told = told.sort_values("event_id", ignore_index=True)
+    assert told["value"][24:48].tolist() == (2.0 * np.arange(24, 48)).tolist()
+    assert told["value"][:24].tolist() == list(range(24))
+    assert reader.table("01_governance", "data/sums.parquet")["n"].to_pylist() == [1]
+    [log] = [line for line in custody.log().read_text().splitlines() if '"table":"events"' in line][-2:-1]
+    assert '"decision":"granted"' in log
+
+
+def test_one_day_alone_needs_a_run_of_all_days(spark: Any, tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="has not run"):
+        governed(spark, tmp_path / "outputs/first", events(), DAY)
+
+
+def test_a_day_cannot_be_taken_over_from_a_run_that_has_no_days(spark: Any, tmp_path: Path) -> None:
+    plain = Stage(tmp_path / "outputs/first/01_governance")
+    custody.guard(plain, "governance")
+    plain.save_table("data/events.parquet", events())
+    plain.complete()
+    write_json(plain.folder / "status.json", {"status": "ok"})
+    (tmp_path / "outputs/latest-ok").mkdir()
+    (tmp_path / "outputs/latest-ok/lake").symlink_to(tmp_path / "outputs/first")
+    with pytest.raises(StageError, match="handed on no table by days: run all days once, with engine: spark"):
+        governed(spark, tmp_path / "outputs/second", events(), DAY)

@@ -51,6 +51,7 @@ def days(stage: Path, table: str) -> dict[str, int]:
     return {file.parent.name: file.stat().st_ino for file in files}
 
 
+@pytest.mark.slow
 def test_a_run_on_spark_and_one_day_anew(project: Path) -> None:
     first = run(project)
     html = (first / "report.html").read_text(encoding="utf-8")
