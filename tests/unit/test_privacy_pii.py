@@ -670,6 +670,12 @@ def test_a_recogniser_of_ones_own():
 PIECES = (
     "speak with", "talk to", "goes by the name of", "I’m called", "ship this to", "hand it over to",
     "name on the card:",
+    "signed for by", "my neighbour", "who is", "cardholder name", "collection 10:30:", "left it with",
+    "what name?\nme:",
+    "here, hi", "- ", "I am", "my van", "golf", "www.h.io/?token=a", "ext. 12", "98855 84528", "0412 240 262",
+    "Chennai 600020", "Dublin 8", "T12 X8N6", "Cape Town 8001", "贵姓?\n买家:", "有事找", "司机", "被", "签收", "转802",
+    "玛依拉·库尔班", "「王小明」", "锦绣江南", "3-2-501",
+    "敬上", "——", "我是",
     "my name is", "Name:", "deliver to", "Dear", "Mr", "dr.", "signed,", "Regards,", "recipient", "this is",
     "speaking", "attn", "c/o", "the name", "Anna", "smith", "O'Neill", "van", "J.", "London", "12", "221B", "3/17",
     "High Street", "elm st.", "Park", "ave,", "LS1 4AP", "NY 10001", "PO Box 9", "Flat 2,", "Hauptstr. 5",

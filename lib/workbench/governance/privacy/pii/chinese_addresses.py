@@ -21,8 +21,8 @@ HOUSE = (
     rf"晚上|上午|下午|早上|中午|的时候|收到|就|链接|套餐|商品|客服)|弄)(?:附{NUMBER}号|之[{CHINESE_DIGITS}]|旁)?(?<!旁)"
 )
 ROAD = (
-    r"(?:大街|大道|公路|胡同|[街路道巷弄村]|里弄|条)"
-    r"(?:[东南西北中][路街段]?)?(?:第?[一二三四五六七八九十]+[段条巷里街路])?"
+    r"(?:大街|大道|公路|胡同|[街路道巷弄村坊屯庄寨坪]|(?<![这那哪家店城屋公海千])里|里弄|条)"
+    r"(?:[东南西北中上下][路街段]?)?(?:第?[一二三四五六七八九十]+[段条巷里街路])?"
 )
 BUILDING = (
     rf"(?:{NUMBERS}(?:号楼(?![下上道梯])|[栋幢座](?:楼(?![下上道梯]))?|单元|号(?:办公|写字|商务|公寓|教学|宿舍)楼|"
@@ -30,21 +30,27 @@ BUILDING = (
     rf"舍|梯|区(?!域)|期|铺|档|号(?!店|线|机|码|款|色|楼[下上道梯]))|[东南西北中](?:[楼座塔栋区院门]|"
     rf"[一二三四五六七八九十]楼)(?!口)|(?<=[楼栋幢座元层门梯塔])[- ]?\d{{3,4}}(?![0-9A-Za-z个元块件]))"
 )
-ESTATE_END = (
+ESTATE_LONG = (
     r"(?:小区|花园|家园|公寓|大厦|广场|新村|中心|大楼|国际|公馆|名邸|豪庭|华庭|花苑|嘉园|佳苑|新城|雅居|山庄|别墅|"
-    r"社区|工业园|科技园|产业园|"
-    r"创业园|软件园|大学|学院|医院|宿舍|家属院|大院|商城|[苑城府园庭湾轩阁居里坊邸墅郡岸])"
+    r"社区|工业园|科技园|产业园|创业园|软件园|大学|学院|医院|宿舍|家属院|大院|商城)"
+)
+ESTATE_END = (
+    rf"(?:{ESTATE_LONG}|[苑城府园庭湾轩阁居里坊邸墅郡岸洲])"
     r"(?:[一二三四五六七八九十\d]+期|[东南西北一二三四五六七八九十A-Za-z]区)?"
 )
 WORD = rf"[{HAN}A-Za-z0-9·]"
+FLAT = r"\d{1,3}[-—]\d{1,4}[-—]\d{2,4}(?![0-9A-Za-z]|-\d)"  # building, entrance, flat: 3-2-501
+AT_BUILDING = rf"(?=[ ]?(?:{NUMBERS}(?:号楼|[栋幢座]|单元)|{FLAT}))"
 CORE = re.compile(
     rf"(?:(?P<road>[{HAN}0-9][{CHINESE_DIGITS}]?{ROAD})"
-    rf"[ ,]?(?:(?:{NUMBER}组[ ]?)?{HOUSE}|(?<=村){NUMBER}组(?!合))"
-    rf"(?:[ ,]?{HOUSE})?(?:[ ,(]?(?:[{HAN}]{{2,10}}(?=[ ]?{NUMBERS}(?:号楼|[栋幢座]|"
-    rf"单元))|[{HAN}A-Za-z0-9]{{1,12}}{ESTATE_END})\)?)?|"
+    rf"[ ,]?(?:(?:{NUMBER}组[ ]?)?{HOUSE}|(?<=[村屯庄寨]){NUMBER}组(?!合))"
+    rf"(?:[ ,]?{HOUSE})?(?:[ ,(]?[{HAN}·A-Z]{{2,10}}\)?{AT_BUILDING}|"
+    rf"[ (]?[{HAN}A-Za-z0-9]{{1,12}}(?:{ESTATE_LONG}\)?|{ESTATE_END}(?=\)|$|[^{HAN}])))?|"
     rf"(?P<estate>[{HAN}](?:{ESTATE_END}|(?:[路街巷村]|大道)(?=[ ]?\d+号楼[ ]?\d)))(?=[ ,]?{NUMBERS}(?:号楼|"
-    rf"[栋幢座]|单元|室|号(?=\d|{NUMBER}[室单]))|[ ,]?\d{{1,3}}[-—]\d{{1,4}}[-—]\d{{2,4}})"
-    rf"(?:[ ,]?\d{{1,3}}[-—]\d{{1,4}}[-—]\d{{2,4}}(?![0-9A-Za-z]))?)"
+    rf"[栋幢座]|单元|室|号(?=\d|{NUMBER}[室单]))|[ ,]?{FLAT})|"
+    rf"(?P<block>[{HAN}](?=[ ]?\d{{1,3}}(?:号楼|[栋幢座])(?:楼)?[ ,]?(?:{NUMBER}单元|\d{{3,4}}(?![0-9A-Za-z元个件]))|"
+    rf"[ ]?\d{{1,3}}[-—]\d{{1,2}}[-—]\d{{3,4}}(?![0-9A-Za-z]|-\d))))"
+    rf"(?:[ ,]?{FLAT})?"
     rf"(?:[ ,]?{BUILDING}|(?<=[栋幢座元楼])[ ,]?\d{{3,4}}(?![0-9A-Za-z]))*"
 )
 UNIT = re.compile(r"省|市|自治区|自治州|区|县|旗|镇|乡|街道|开发区|新区|村|州")
@@ -71,7 +77,9 @@ KEPT_OPENERS = re.compile(
     r"来宾|有余|换新|由拳|原平|本溪|先锋|先烈|要塞|还珠|货场|货运|学校路|发展|工作|东西湖|从化|从江|都江|都匀|都安|"
     r"都昌|让胡)"
 )  # fmt: skip
-LONGEST_AREA = 30
+AREA = re.compile(r"[省市区县旗镇乡州]|街道")
+LEAD_BEFORE = re.compile(LEADS.pattern + r"[ :,\"“「【(<]*$")
+LONGEST_AREA, LONGEST_LEAD = 30, 8
 
 
 class ChineseAddresses:
@@ -80,10 +88,10 @@ class ChineseAddresses:
     kind = "ADDRESS"
     languages: tuple[str, ...] = ("zh",)
     hint = (
-        r"[街路道巷弄村同段条里][东南西北中]?[ ,]?[附甲乙丙丁临新老]?[0-9A-Za-z一二三四五六七八九十百零〇][0-9A-Za"
-        r"-z一二三四五"
-        r"六七八九十百零〇~之组 —-]{0,23}[号弄]|"
-        r"[区园寓厦场村心楼际馆邸庭苑城居庄墅学院舍府湾轩阁里坊郡岸期][ ,]?[0-9A-Za-z一二三四五六七八九十百零〇]"
+        r"[街路道巷弄村同段条里坊屯庄寨坪][东南西北中上下]?[段]?[ ,]?[附甲乙丙丁临新老]?"
+        r"[0-9A-Za-z一二三四五六七八九十百零〇][0-9A-Za-z一二三四五六七八九十百零〇~之组 —-]{0,23}[号弄]|"
+        r"[区园寓厦场村心楼际馆邸庭苑城居庄墅学院舍府湾轩阁里坊郡岸期洲][ ,]?[0-9A-Za-z一二三四五六七八九十百零〇]|"
+        r"\p{Han}[ ]?\d{1,3}(?:(?:号楼|[栋幢座])|[-—]\d{1,4}[-—]\d)"
     )
 
     def find(self, text: str) -> Iterator[Span]:
@@ -91,13 +99,27 @@ class ChineseAddresses:
         at = 0
         while core := CORE.search(text, at):
             at = core.end()
-            named = "road" if core["road"] else "estate"
+            named = str(core.lastgroup)
             start = _start(text, core.start(), core.end(named))
             name = text[start : core.end(named)]
-            if start >= core.end(named) - 1 or NO_ROADS.search(name) or len(name) < 2:
+            if (
+                start >= core.end(named) - 1
+                or NO_ROADS.search(name)
+                or len(name) < 2
+                or (named == "block" and not _placed(text, start, core))
+            ):
                 at = core.end(named)
                 continue
             yield Span(start, core.end(), self.kind)
+
+
+def _placed(text: str, start: int, block: re.Match[str]) -> bool:
+    """Whether a name before a building is a place's: an area or a city leads to it, or a word such as 送到."""
+    return (
+        AREA.search(text, start, block.end("block")) is not None
+        or any(text[start : start + n] in CITIES for n in (2, 3, 4, 5))
+        or LEAD_BEFORE.search(text[max(0, start - LONGEST_LEAD) : start]) is not None
+    )
 
 
 def _start(text: str, core: int, end: int) -> int:

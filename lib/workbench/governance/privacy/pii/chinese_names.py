@@ -9,25 +9,62 @@ from workbench.governance.privacy.pii.words import words
 
 SURNAMES, NO_NAMES, FOLLOWS = map(words, ("chinese_surnames", "chinese_not_names", "chinese_after_names"))
 LONGEST_FOLLOWING = max(map(len, FOLLOWS))
-CUES = re.compile(
-    r"(?:(?P<strong>我(?:的名字)?叫做?|我名叫|我的?(?:名字|姓名|全名|大名)(?:叫做?|是|为)?|"
-    r"(?<![品牌件])姓\s*名|(?:收件|收货|寄件|发件|取件|取货|签收|联系|付款|购买|订购|下单|持卡|紧急联系|收款|代收|"
-    r"提货|预订|投保|申请|被保险)人"
-    r"(?:的?(?:姓名|名字|全名))?|署名|落款|签名|开户名|户名|名字(?:是|叫|写)|名叫|全名|真名|抬头)|"
-    r"(?P<weak>本人(?:姓名|名叫|叫|是)?|寄给|送给|转交给?|交给|转给|发给|寄到|快递给|麻烦找|请找|联系|转告|此致))"
-    r"(?P<gap>[ \t]*(?:请?(?:改成|改为|换成|写成|填成|写|填)|[:=\-]|是|为|叫)?[ \t]*[\"“「【(]?[ \t]*)"
+FAMILIES = "".join(sorted({name[0] for name in SURNAMES}))
+LONGEST_DOTTED, LONGEST_PART = 24, 4
+ACTS = (
+    r"收件|收货|寄件|发件|取件|取货|签收|联系|付款|购买|订购|下单|持卡|收款|代收|提货|预订|投保|申请|被保险|经办|开票|"
+    r"开户|"
+    r"委托|负责|办理|登记|预约|报名|入住|乘车|乘机|投诉|当事|受益|监护|法定代表|代表|汇款|转账|签约|承租|收票|接收|"
+    r"领取|领奖|"
+    r"获奖|退货|退款|自提|接货|验货|订货|订餐|就诊|参会|使用|赠送|受赠|介绍|推荐|证明|担保"
 )
+OWNERS = (
+    r"旅客|乘客|患者|会员|业主|住户|车主|机主|户主|房东|学员|学生|客户|顾客|买家|卖家|用户|法人|住客|本人|"
+    r"孩子|宝宝|账户|账号"
+)
+ROLES = (
+    r"司机|师傅|快递员|快递小哥|配送员|送货员|骑手|店员|导购|销售|业务员|店长|经理|客服|主管|营业员|老板|车主|机主|"
+    r"业主|邻居|同事|"
+    r"朋友|同学|室友|老公|老婆|丈夫|妻子|爱人|女友|男友|女朋友|男朋友|儿子|女儿|弟弟|妹妹|哥哥|姐姐|闺蜜|房东|旅客|"
+    r"乘客|会员"
+)
+OPENS = r"[\"“'「『【《(<\[*_]{0,2}"
+CUES = re.compile(
+    r"(?:(?P<strong>(?:[件货系]人|名字|姓名|户名)[从由]?[^,。;\n:]{0,8}?[改换变更]+[成为]|"
+    r"(?:名字|姓名)[^,。;\n]{0,4}[写打印填改弄]错?成|我(?:的名字)?叫做?|我名叫|我的?(?:名字|姓名|全名|大名)(?:叫做?|是|"
+    r"为)?|"
+    rf"(?<![品牌件])姓\s*名|(?:{ACTS})人(?:的?(?:姓名|名字|全名))?|(?:{OWNERS})的?(?:姓名|名字|全名|名)|"
+    r"署名|落款|签名|开户名|户名|名字(?:是|叫|写|(?=[ ]?:))|名叫|全名|真名|抬头|自称)|"
+    r"(?P<weak>本人(?:姓名|名叫|叫|是)?|寄给|送给|转交给?|交给|转给|发给|寄到|快递给|麻烦找|请找|联系|转告|此致|"
+    r"(?:问题|有事|直接|就|可以|到店|记得|一定|认准|指定|都|还)找)|"
+    rf"(?P<role>(?:{ROLES})(?:名?叫|是)?|我是|(?:[一这那]|有)[个位名][^,。;\n]{{0,6}}叫))"
+    rf"(?P<gap>[ \t]*(?:请?(?:改成|改为|换成|写成|填成|写的?是?|填的?是?|写着|显示[为是]?)|[栏处上][写填]?着?的?是?:?|"
+    rf"[从由]|[:=\-]|是|为|叫)?[ \t]*{OPENS}[ \t]*)"
+)
+ASKED = re.compile(
+    r"(?:姓名|名字|贵姓|大名|怎么称呼|如何称呼|尊姓|叫什么|收[件货]人|联系人|户名|哪位|是谁)"
+    r"[^\n:]*[\n ?。!]\s*[^\s:,。]{1,6}:"
+    rf"[ \t]*{OPENS}[ \t]*"
+)
+"""What is asked for in one turn of a dialogue stands in the next."""
 HONORIFIC = re.compile(r"先生|女士|小姐(?!姐)|太太")
 GOES_ON = "您你收的在要说电手签请已是想订下购买让会来把帮和与也有反投申咨于今昨刚打退换家亲地联代到前吗呢吧啊本处催写"
+BRACKETS = " \"”'」』】》)>]*_"
 AFTER_HONORIFIC = re.compile(rf"$|[^\u4e00-\u9fff]|[{GOES_ON}]")
-BEFORE_HONORIFIC = re.compile(r"(?:^|[^\u4e00-\u9fff]|[给请找叫的是系谢告和与由向让跟同到为对交人敬爱址员户您你好])$")
+BEFORE_HONORIFIC = re.compile(r"(?:^|[^\u4e00-\u9fff]|[着给请找叫的是系谢告和与由向让跟同到为对交人敬爱址员户您你好])$")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 LATIN = re.compile(r"[A-Z][a-z]+(?:[ ·][A-Z][a-z]+){0,2}(?![A-Za-z0-9])")
 NO_GIVEN_CHARACTER = frozenset(
     "的了吗呢吧是不没有个们这那你我他她它就都还很也与给把被从再又太最更请会能得着么什怎呀啊哦嗯说问收寄送买卖退换款件单要该"
 )
 NO_GIVEN = re.compile(
-    r"^(?:师傅|经理|老师|客服|先生|女士|小姐|太太|医生|老板|阿姨|大妈|大爷|叔叔|总|工|哥|姐|某|家|府|氏|姓)"
+    r"^(?:师傅|经理|老师|客服|先生|女士|小姐|太太|医生|老板|阿姨|大妈|大爷|叔叔|总|工|哥|姐|某|氏|姓|[家府]$)"
+)
+DOTTED = re.compile(r"[\u4e00-\u9fff]{2,6}(?:[·•・‧∙⋅][\u4e00-\u9fff]{1,8}){1,2}")  # of Uyghurs, Kazakhs and others
+SIGNED = re.compile(
+    r"(?:—{1,2}|-{2})[ ]?(?P<name>[\u4e00-\u9fff]{2,4})\s*$|"
+    r"(?P<before>[\u4e00-\u9fff]{2,4})(?:敬上|谨上|谨启|亲启|亲收|[(]收[)])|"
+    r"[被由](?P<taker>[\u4e00-\u9fff]{2,4}?)(?:代?签收|代收|代领|代取|取走|拿走|领走|冒领|收走|签走)"
 )
 
 
@@ -37,26 +74,63 @@ class ChineseNames:
     kind = "NAME"
     languages: tuple[str, ...] = ("zh",)
     hint = (
-        r"我叫|名叫|我名|名字|姓\s*名|全名|大名|真名|抬头|[件货系款买订单卡收保请]人|署名|落款|签名|户名|本人|"
-        r"[寄送交转发递]给|寄到|转交|请找|烦找|联系|转告|此致|"
-        rf"[一-鿿]{{2}}(?:先生|女士|小姐|太太)(?:$|[^一-鿿]|[{GOES_ON}])"
+        r"我叫|名叫|我名|名字|姓\s*名|全名|大名|真名|抬头|自称|(?:"
+        + ACTS
+        + r")人|(?:"
+        + OWNERS
+        + r")的?名|署名|落款|签名|户名|贵姓|称呼|叫什么|哪位|是谁|"
+        rf"(?:[寄送交转发递]给|寄到|转交|找|联系|转告|此致|本人|{ROLES}|我是)(?:名?叫|是|为|姓名)?[^\p{{Han}}]*"
+        rf"(?:请?[改换写填][成为]?)?[^\p{{Han}}]*(?:[{FAMILIES}]|\p{{Han}}{{2,6}}[·•・‧∙⋅])|"
+        r"[个位名][^,。;\n]{0,6}叫|—\s*\p{Han}|--|敬上|谨上|谨启|亲启|亲收|[(]收[)]|[被由]\p{Han}{2,4}[代签取拿领冒收]|"
+        rf"[一-鿿]{{2}}[^\p{{Han}}]{{0,3}}(?:先生|女士|小姐|太太)(?:$|[^一-鿿]|[{GOES_ON}])"
     )
 
     def find(self, text: str) -> Iterator[Span]:
         """See `Recogniser`."""
         for cue in CUES.finditer(text):
-            if end := _end(text, cue.end(), weak=bool(cue["weak"]) and not cue["gap"].strip(" \t")):
-                yield Span(cue.end(), end, self.kind)
-            elif cue["strong"] and (latin := LATIN.match(text, cue.end())):
+            at, weak = cue.end(), bool(cue["weak"]) and not cue["gap"].strip(" \t")
+            if dotted := DOTTED.match(text, at):
+                yield Span(at, _dotted_end(text, *dotted.span()), self.kind)
+            elif end := _end(text, at, weak or bool(cue["role"])):
+                if end - at > 2 or not cue["role"]:
+                    yield Span(at, end, self.kind)
+            elif cue["strong"] and (latin := LATIN.match(text, at)):
                 yield Span(*latin.span(), self.kind)
+        for asked in ASKED.finditer(text):
+            at = asked.end()
+            dotted = DOTTED.match(text, at)
+            if (end := dotted.end() if dotted else _end(text, at, weak=True)) and not HAN.match(text, end):
+                yield Span(at, end, self.kind)
         for form in HONORIFIC.finditer(text):
-            if not AFTER_HONORIFIC.match(text, form.end()):
-                continue
-            for length in (4, 3, 2):
-                start = form.start() - length
-                if start >= 0 and _is_name(text[start : form.start()]) and BEFORE_HONORIFIC.search(text[:start]):
-                    yield Span(start, form.start(), self.kind)
-                    break
+            if AFTER_HONORIFIC.match(text, form.end()) and (span := _honoured(text, form.start())):
+                yield Span(*span, self.kind)
+        for signed in SIGNED.finditer(text):
+            for group in ("name", "before", "taker"):
+                if signed[group] and _is_name(signed[group]):
+                    yield Span(*signed.span(group), self.kind)
+
+
+def _honoured(text: str, end: int) -> tuple[int, int] | None:
+    """Where the name before a form of address starts and ends, perhaps in brackets."""
+    bare = len(text[:end].rstrip(BRACKETS))
+    if dotted := re.search(DOTTED.pattern + "$", text[max(0, bare - LONGEST_DOTTED) : bare]):
+        return bare - len(dotted[0]), bare
+    for length in (4, 3, 2):
+        start = bare - length
+        before = text[:start].rstrip(BRACKETS + "“「『【《(<[") if bare < end else text[:start]
+        if start >= 0 and _is_name(text[start:bare]) and BEFORE_HONORIFIC.search(before):
+            return start, bare
+    return None
+
+
+def _dotted_end(text: str, start: int, end: int) -> int:
+    """Where a name in several parts ends: before the first word that goes on, or where its characters do."""
+    last = max(text.rfind(dot, start, end) for dot in "·•・‧∙⋅") + 1
+    closed = end - last <= LONGEST_PART and not HAN.match(text, end)
+    words_ = (
+        at for least in ((2,) if closed else (2, 1)) for at in range(last + 2, end) if _following(text, at) >= least
+    )
+    return next(words_, end)
 
 
 def _end(text: str, start: int, weak: bool) -> int | None:

@@ -33,21 +33,37 @@ ISSUERS = (
 """First digits of card numbers and how long these are: Visa, Mastercard, American Express, Discover, JCB, Diners,
 UnionPay with older Chinese bank cards."""
 
+FIRST_GROUPS = {4, 6, 8}
+
 PROVINCES = {
     *range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82, 83,
 }  # fmt: skip
 """First two digits of a Chinese region code (GB/T 2260)."""
 
-SECRET = r"(?:\w*_)?token|pass(?:word|wd|phrase)?|pwd|api_?key|(?:client_)?secret|session(?:_?id)?"
-VERSION_BEFORE = re.compile(
-    r"(?:\b(?:version|ver|v|firmware|kernel|php|java|python|node|plugin|patch|sdk|api|client|package|windows|"
-    r"linux|macos|chrome|router os|miui|emui|coloros|nginx|harmonyos|fw|release|build|software|bios|driver|update|"
-    r"os|ios|android|app|section|chapter|"
-    r"clause|article|paragraph)\b\.?|版本|固件|系统|版|鸿蒙|安卓|更新|升级|章节?|第)"
-    r"(?:\s*(?:number|no\.?|is|to|from|at|号|是|为|到|至|从))?[\s:=#]*$",
+SECRET = (
+    r"\w*token|pass(?:word|wd|phrase|code)?|pwd|pw|(?:api|access|secret|auth|private)[_-]?key|(?:client_)?secret|"
+    r"(?:j|php)?sess(?:ion)?(?:_?id)?|sid|auth(?:orization|code)?|jwt|otp|sig(?:nature)?|credentials?"
+)
+SERVER_BEFORE = re.compile(
+    r"(?:(?<![A-Za-z])(?:ips?|ipv4|ip[ -]?addr(?:ess)?|servers?|hosts?|proxy|gateway|dns|ping|subnet)(?![A-Za-z])|"
+    r"地址|服务器|主机|网关|代理)"
+    r"(?:\s*(?:is|was|at|are|from|是|为|在))?[\s:=#(\[<\"“'*「【]*$",
     re.IGNORECASE,
 )
-VERSION_AFTER = re.compile(r"\s*(?:version|firmware|update|release|build|beta|版本|固件|版|更新)", re.IGNORECASE)
+VERSION_BEFORE = re.compile(
+    r"(?:(?<![A-Za-z])(?:version|ver|v|firmware|kernel|php|java|python|node|plugin|patch|sdk|api|client|package|"
+    r"windows|"
+    r"linux|macos|chrome|router os|miui|emui|coloros|nginx|harmonyos|fw|release|build|software|bios|driver|update|"
+    r"os|ios|android|app|section|chapter|"
+    r"clause|article|paragraph)(?![A-Za-z])\.?|版本|固件|系统|版|鸿蒙|安卓|更新|升级|章节?|第)"
+    r"(?:\s*(?:number|no\.?|is|to|from|at|号|是|为|到|至|从))?[\s:=#(\[<\"“'*「【]*$",
+    re.IGNORECASE,
+)
+VERSION_AFTER = re.compile(
+    r"\s*(?:version|firmware|update|release|build|beta|版本|固件|版|更新)"
+    r"(?!\s*(?:[A-Za-z]+\s+){0,3}v?\d)",  # what comes after may have a version of its own
+    re.IGNORECASE,
+)
 
 
 def luhn(digits: str) -> bool:
@@ -85,9 +101,12 @@ def is_resident_id(text: str) -> bool:
 
 
 class _Cards:
-    """Card numbers: groups of digits that blanks or hyphens part, any run of which may be the card."""
+    """Card numbers: groups of digits that blanks or hyphens part, any run of which may be the card.
 
-    kind, hint = "CARD", r"\d(?:[ -]?\d){12}"
+    Cards are printed in groups that begin with four, six or eight digits; 123-1234567-1234567 is an order.
+    """
+
+    kind, hint = "CARD", r"(?:^|[^0-9A-Za-z])(?:4(?:[ -]?\d){12}|[235689](?:[ -]?\d){13})"
     languages: tuple[str, ...] = ()
     run = re.compile(NO_WORD_BEFORE + r"\d+(?:([ -])\d+(?:\1\d+)*)?" + NO_WORD_AFTER)
 
@@ -99,7 +118,8 @@ class _Cards:
                 for last in range(len(groups), first, -1):
                     start, end = match.start() + groups[first][0], match.start() + groups[last - 1][1]
                     digits = re.sub(r"\D", "", text[start:end])
-                    shaped = last - first == 1 or all(b - a >= 3 for a, b in groups[first : last - 1])
+                    sizes = [b - a for a, b in groups[first:last]]
+                    shaped = len(sizes) == 1 or (sizes[0] in FIRST_GROUPS and min(sizes[:-1]) >= 3)
                     if 13 <= len(digits) <= 19 and shaped and is_card(digits):
                         yield Span(start, end, self.kind, True)
 
@@ -134,13 +154,18 @@ class _Machines:
     four = re.compile(
         rf"(?:(?<![A-Za-z0-9.])|(?<![A-Za-z][iI][pP])(?<=[iI][pP]))(?:{byte}\.){{3}}{byte}(?![A-Za-z0-9]|\.\d)"
     )
-    six = re.compile(r"(?<![A-Za-z0-9:.])[0-9A-Fa-f:]{3,39}(?:(?<=:)\d+\.\d+\.\d+\.\d+)?(?![A-Za-z0-9:])")
+    six = re.compile(
+        r"(?:(?<![A-Za-z0-9:.])|(?<=[G-Zg-z]:)|(?<=[\u4e00-\u9fff]:)|(?<![A-Za-z][iI][pP])(?<=[iI][pP]))(?!:[^:])"
+        r"(?:[0-9A-Fa-f:]{2,38}[0-9A-Fa-f]|[0-9A-Fa-f:]{1,36}::)(?:(?<=:)\d+\.\d+\.\d+\.\d+)?(?![A-Za-z0-9]|:\S)"
+    )
 
     def find(self, text: str) -> Iterator[Span]:
         """See `Recogniser`."""
         for match in self.four.finditer(text):
             before = text[max(0, match.start() - 30) : match.start()]
-            if not VERSION_BEFORE.search(before) and not VERSION_AFTER.match(text, match.end()):
+            if SERVER_BEFORE.search(before) or not (
+                VERSION_BEFORE.search(before) or VERSION_AFTER.match(text, match.end())
+            ):
                 yield Span(*match.span(), self.kind, True)
         for match in self.six.finditer(text):
             if self._is_six(match[0]):
@@ -159,11 +184,15 @@ _OPENS = {")": "(", "]": "["}
 
 
 class _SecretLinks:
-    """URLs that carry a password or a token."""
+    """URLs that carry a password or a token, with their scheme or, as people copy them, from the host on."""
 
-    kind, hint = "URL_CREDENTIALS", r"[A-Za-z]://"
+    kind, hint = "URL_CREDENTIALS", rf"[A-Za-z]://|[?&#;](?i:{SECRET})="
     languages: tuple[str, ...] = ()
-    link = re.compile(NO_WORD_BEFORE + r"[A-Za-z][A-Za-z0-9+.-]*://[^\s<>\"'`\\^{|}\u0080-\U0010ffff]+")
+    sign = r"[^\s<>\"'`\\^{|}\u0080-\U0010ffff]"
+    link = re.compile(
+        rf"{NO_WORD_BEFORE}(?:[A-Za-z][A-Za-z0-9+.-]*://{sign}+|(?<![@._-])"
+        rf"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{{2,24}}(?::\d{{2,5}})?[/?#]{sign}*)"
+    )
     owner = re.compile(r"[^:]+://[^/?#@]*:[^/?#@]+@")
     secret = re.compile(rf"[?&#;](?:{SECRET})=[^&#;]+", re.IGNORECASE)
 

@@ -6,17 +6,31 @@ capitals and a list of words that are none decide.
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
+from workbench.governance.privacy.pii.english_cues import (
+    ASKED,
+    AWAY,
+    BECOMES,
+    CLOSED,
+    CUES,
+    GAP,
+    HERE,
+    HINT,
+    LETTER,
+    SPOKEN,
+    WRAPPED,
+)
 from workbench.governance.privacy.pii.spans import Span
 from workbench.governance.privacy.pii.words import words
 
 NOT_NAMES, COMMON, TOWNS = words("not_names"), words("common"), words("towns")
 TITLED_BRANDS, PARTICLES, ORGANISATIONS = words("titled_brands"), words("particles"), words("organisations")
-WARES = words("wares")
+WARES, SURNAMES = words("wares"), words("surnames_common")
 TOWN_BEGINS = words("towns_begin")
-BEFORE_FIELD, BRANDS = words("before_field"), words("persons_brands")
+NAMED_THINGS, BRANDS = words("named_things"), words("persons_brands")
 MOST_WORDS = 3
-LETTER = "A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
+LONGEST_STREET = 60
 TOKEN = re.compile(
     rf"(?:[A-Z]\.){{1,3}}(?=[ ]?[{LETTER}])|[a-z]\.(?=[ ][a-z]{{2}})|"
     rf"[{LETTER}]+(?:['’‘\-][{LETTER}]+)*(?![{LETTER}\d@_])"
@@ -25,39 +39,8 @@ TITLE = re.compile(r"(?:mr|mrs|ms|miss|mx|dr|prof|sir|madam|professor|doctor)\b\
 VERBAL = re.compile(r".{2,}(?:ing|ed|ly|n't|'re|'ll|'ve)$")
 VERBAL_NAMES = words("verbal_names")
 
-LABEL = (
-    r"(?:recipient|addressee|consignee|cardholder|card ?holder|account holder|contact|contact person|customer|receiver|"
-    r"sender|buyer|purchaser|full|first|last|family|given|contact|billing|shipping|delivery|holder|passenger|"
-    r"guest|client|"
-    r"your|his|her|their|birth|legal|real)"
-)
-CUES = re.compile(
-    r"(?:(?P<strong>\b(?:my|the|his|her) (?:full |first |last |real )?names?(?:'s|’s| is(?![A-Za-z])|:)|\bi(?: am|'m|"
-    r"’m) called|"
-    r"\bname on (?:the |my )?(?:order|parcel|card|account|package|label|door ?bell|bell)(?: is|:)|"
-    r"\b(?:under|in) the name(?: of)?|\bgoes by the name(?: of)?)"
-    rf"|(?P<field>(?<![A-Za-z\-_])(?:{LABEL}[ _-]?)?name[\"']?\s?[:=]|"
-    r"\b(?:recipient|addressee|consignee|receiver|cardholder|account holder|contact person|contact name|"
-    r"ship(?:ping)? to|"
-    r"deliver to|bill to|sender)(?: name| is)?\s?[:=-]|\brecipient(?: name)?(?: is)?|\baddressee(?: is)?)"
-    r"|(?P<to>\b(?:re-?)?(?:deliver(?:ed|y)?|ship(?:ped|ment)?|addressed|hand(?:ed)?)(?: (?:it|this|that|them|"
-    r"the parcel|my parcel|parcel|"
-    r"the package|the order|my order|order|everything|only|directly|personally|over))? to|\bc/o|\bcare of|"
-    r"\bask(?:ing|ed)? for|"
-    r"\b(?:speak|talk|spoke|speaking|spoken) (?:to|with))"
-    r"|(?P<attn>\b(?:attn|att|fao)\b\.?|\battention(?=\s?:)|\bfor the attention of)"
-    r"|(?P<dear>\bdear)"
-    r"|(?P<signed>\bsigned(?=\s*[,:\-–—\n])|\b(?:(?:kind|best|warm|kindest|warmest|many)\s+)?regards|"
-    r"\bsincerely(?: yours)?|"
-    r"\byours (?:truly|faithfully|sincerely))"
-    r"|(?P<bye>\b(?:thanks|thank you|many thanks|cheers|best wishes|all the best|best|love)(?=\s*[,\n]))"
-    r"|(?P<title>(?<![A-Za-z'’.\-])(?:mr|mrs|ms|miss|mx|dr|prof)\b\.?(?=[ \t]+))"
-    r"|(?P<speaking>\bthis is|\bit's|\bit is)(?=\s))(?!(?<=[A-Za-z])[A-Za-z0-9])",
-    re.IGNORECASE,
-)
-GAP = re.compile(r"[ \t]*(?:[,:=\-–—]+|\n)?\s*[\"“”'‘(]?")
-SPOKEN = re.compile(r",?\s+(?:speaking|calling|on the (?:phone|line)|writing)\b", re.IGNORECASE)
-CLOSED = re.compile(r"\s*(?:$|[^\w\s'’])")
+STREET_BEFORE = re.compile(r"(?<![A-Za-z0-9])\d+[A-Za-z]?[ ](?:[A-Za-z.']+[ ]){1,4}$")
+MONTH = re.compile(r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[a-z]*\.?[ ]\d")
 
 
 class EnglishNames:
@@ -65,41 +48,38 @@ class EnglishNames:
 
     kind = "NAME"
     languages: tuple[str, ...] = ()
-    hint = (
-        r"(?i)(?:^|[^A-Za-z])names?(?:['’]s|[\"']?\s?[:=]| is| on)|\bthe names?\b|\bi(?: am|['’]m) called|"
-        r"\brecipient|\baddressee|"
-        r"\bconsignee|\b(?:receiver|cardholder|account holder|contact person|ship(?:ping)? to|deliver to|bill to|"
-        r"sender)(?: is)?\s?[:=-]|"
-        r"(?:deliver|ship|address|hand|speak|talk|spoke|speaking|spoken|ment|over|only|directly|personally|it|"
-        r"this|that|them|"
-        r"parcel|package|order|everything|livery|ed|y) to\b|(?:speak|talk|spoke|speaking|spoken) with\b|\bc/o|"
-        r"\bcare of|\bask(?:ing|ed)? for|\batt(?:n|"
-        r"ention)?\b|\bfao\b|\bdear|\bsigned|"
-        r"\bregards|\bsincerely|\byours|\b(?:thanks|thank you|cheers|best wishes|all the best|best|love)\s*[,\n]|"
-        r"\b(?:mr|mrs|ms|miss|mx|dr|prof)\b\.?[ \t]|\b(?:this is|it is|it's)\s.*(?:speaking|calling|writing|on the)"
-    )
+    hint = HINT
 
     def find(self, text: str) -> Iterator[Span]:
         """See `Recogniser`."""
-        for cue in CUES.finditer(text):
+        for cue in chain(CUES.finditer(text), ASKED.finditer(text)):
             start = cue.end()
-            if (cue.lastgroup == "field") and _other_thing(text, cue):
+            if cue.lastgroup in ("field", "strong", "label") and _other_thing(text, cue):
                 continue
             if gap := GAP.match(text, start):
                 start = gap.end()
             titled = cue.lastgroup == "title"
             while title := TITLE.match(text, start):
                 start, titled = title.end(), True
+            if titled and (wrapped := re.compile(WRAPPED).match(text, start)):
+                start = wrapped.end()
             span = _name(text, start)
             if span and _believed(text, cue, *span, titled):
                 yield Span(*span, self.kind)
+                becomes = BECOMES.match(text, span[1]) if cue[0].lower().endswith("from") else None
+                if becomes and (other := _name(text, becomes.end())):
+                    yield Span(*other, self.kind)
+        for here in HERE.finditer(text):
+            if not {*here[0].lower().split()} & (NOT_NAMES | COMMON | TOWNS | ORGANISATIONS):
+                yield Span(*here.span(), self.kind)
 
 
 def _other_thing(text: str, cue: re.Match[str]) -> bool:
-    """Whether a field is the name of a thing: product name, file_name."""
-    before = re.search(r"([A-Za-z]+)[ _\-]$", text[max(0, cue.start() - 20) : cue.start()])
-    word = cue[0].lower()
-    return word.startswith("name") and before is not None and before[1].lower() not in BEFORE_FIELD
+    """Whether this is the name of a thing: product name, file_name."""
+    if not cue[0].lower().startswith("name"):
+        return False
+    before = re.search(r"(?<![A-Za-z0-9\-])([A-Za-z]+)(?:'s|’s)?[ _\-]$", text[max(0, cue.start() - 20) : cue.start()])
+    return before is not None and before[1].lower() in NAMED_THINGS
 
 
 def _name(text: str, start: int) -> tuple[int, int] | None:
@@ -114,6 +94,8 @@ def _name(text: str, start: int) -> tuple[int, int] | None:
         if not _goes_on(word, small or shouted, first=not taken) or (taken and word.islower() != small
                                                                      and word.lower() not in PARTICLES):  # fmt: skip
             break
+        if taken and MONTH.match(text, at):
+            break
         taken.append(token)
         blank = re.compile(r"[ \t]*").match(text, token.end())
         at = blank.end() if blank else token.end()
@@ -124,12 +106,19 @@ def _name(text: str, start: int) -> tuple[int, int] | None:
     while taken and taken[-1][0].lower() in PARTICLES:
         taken.pop()
     proper = [token for token in taken if token[0].lower() not in PARTICLES][:MOST_WORDS]
-    if (small or shouted) and len(proper) == MOST_WORDS and not CLOSED.match(text, proper[-1].end()):
+    full = [token for token in proper if not token[0].endswith(".")]
+    if (small or shouted) and len(full) == MOST_WORDS and not _stopped(text, proper[-1].end()):
         proper = proper[:2]
     if not proper or re.fullmatch(r"(?:[A-Z]\.)+", proper[-1][0]):
         return None
     whose = re.compile(r"['’]s$").search(proper[-1][0])
     return taken[0].start(), proper[-1].end() - (2 if whose else 0)
+
+
+def _stopped(text: str, at: int) -> bool:
+    """Whether a name that is written small ends here: at a sign, or before a word that is none."""
+    following = re.compile(r"[ \t]+([A-Za-z'’\-]+)").match(text, at)
+    return bool(CLOSED.match(text, at)) or (following is not None and following[1].lower() in NOT_NAMES | COMMON)
 
 
 def _goes_on(word: str, small: bool, first: bool) -> bool:
@@ -139,7 +128,8 @@ def _goes_on(word: str, small: bool, first: bool) -> bool:
     if low in NOT_NAMES or TITLE.fullmatch(low + " "):
         return False
     if small:
-        return len(low) > 1 and low not in COMMON and (low in VERBAL_NAMES or not VERBAL.match(low))
+        verbal = VERBAL.match(low) and low.split("-")[-1] not in VERBAL_NAMES
+        return len(low) > 1 and low not in COMMON and not verbal
     return not (first and len(word) == 1)
 
 
@@ -152,32 +142,56 @@ def _believed(text: str, cue: re.Match[str], start: int, end: int, titled: bool)
     if titled:
         return (
             not {found[0], found[0] + "'s" * whose} & TITLED_BRANDS
-            and follows not in WARES
+            and not {follows, found[0]} & WARES
             and (cue.lastgroup != "title" or _title_written(text, cue))
         )
     if cue.lastgroup == "strong":
-        return found[0] not in COMMON
+        return found[0] not in COMMON | WARES
     if whose or {follows, *found} & ORGANISATIONS or "".join(found) in BRANDS:
         return False
-    small = text[start].islower()
+    small, several = text[start].islower(), " " in text[start:end]
     closed = bool(CLOSED.match(text, end))
+    known = found[0] in COMMON or bool(set(found) & (COMMON if small else COMMON - SURNAMES))
+    place = (
+        (found[0] in TOWNS and not several)
+        or found[0] in TOWN_BEGINS
+        or bool(re.match(r"\s*\d", text[end:]) and not several)
+    )
     match cue.lastgroup:
         case "speaking":
             return bool(SPOKEN.match(text, end))
         case "bye":
-            return not small and _ends_line(text, end)
+            alone = text.islower() and "\n" in text[cue.end() : start] and not known
+            return (not small or alone) and _ends_line(text, end)
+        case "dash":
+            return not small and not known and several and _ends_line(text, end)
         case "dear" | "signed":
-            return (not small or closed) and not set(found) & COMMON
+            return (not small or closed) and not known
         case "to":
-            several = " " in text[start:end]
-            place = (
-                (found[0] in TOWNS and not several)
-                or found[0] in TOWN_BEGINS
-                or bool(re.match(r"\s*\d", text[end:]) and not several)
+            place = place or (not several and AWAY.match(cue[0]) is not None)
+            return not place and not known and (not small or closed or follows in NOT_NAMES)
+        case "by":
+            enough = several or not (small or cue[0].lower().startswith("who"))
+            ends = not small or (text.islower() and _stopped(text, end))
+            return (
+                enough and ends and not place and not known and follows not in WARES and not text[start:end].isupper()
             )
-            return not place and not (set(found) & COMMON) and (not small or closed or follows in NOT_NAMES)
+        case "am":
+            return several and not place and not known and _stopped(text, end)
+        case "slot":
+            return not place and not known and follows not in WARES
+        case "label":
+            return (
+                not known
+                and not place
+                and follows not in WARES
+                and (not small or (closed and several) or "name" in cue[0].lower())
+            )
+        case "asked":
+            return not known and _ends_line(text, end)
         case "field":
-            return not set(found) & COMMON and not re.match(r"\s*\d{1,4}\b(?! [A-Za-z])", text[end:])
+            to = re.search(r"to\b", cue[0]) is not None and place
+            return not to and not known and not re.match(r"\s*\d{1,4}\b(?! [A-Za-z])", text[end:])
         case _:
             return found[0] not in COMMON
 
@@ -185,10 +199,12 @@ def _believed(text: str, cue: re.Match[str], start: int, end: int, titled: bool)
 def _title_written(text: str, cue: re.Match[str]) -> bool:
     """Whether a title is written as one: MS in capitals and "miss" written small are other words."""
     word = cue[0].rstrip(".")
+    if word.lower() == "dr" and STREET_BEFORE.search(text, max(0, cue.start() - LONGEST_STREET), cue.start()):
+        return False
     if word in ("MS", "MX", "DR", "miss", "Miss", "MISS"):
         return text.isupper() or word == "Miss"
     return True
 
 
 def _ends_line(text: str, end: int) -> bool:
-    return bool(re.compile(r"[ \t]*[.!]?\s*(?:$|\n)").match(text, end))
+    return bool(re.compile(r"[\"“”'’)\]>*_»}]{0,2}[ \t]*[.!]*\s*(?:$|\n)").match(text, end))

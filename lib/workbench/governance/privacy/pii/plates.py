@@ -1,11 +1,14 @@
-"""Number plates: Chinese ones by their form, others after a word that announces them.
+"""Number plates: Chinese ones by their form, others by their form and words that speak of a vehicle or its plate.
 
-Source: GA 36 (plates of China); forms of the United Kingdom, the United States and Germany.
+What no country's form fits is a plate only right after a word that announces it. Source: GA 36 (plates of China);
+forms of the United Kingdom, the United States, Germany, India and Ireland.
 """
 
 import re
+from collections.abc import Iterator
 
-from workbench.governance.privacy.pii.spans import Pattern, Recogniser
+from workbench.governance.privacy.pii.spans import Pattern, Recogniser, Span
+from workbench.governance.privacy.pii.words import words
 
 PROVINCE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
 LETTER = "A-HJ-NP-Za-hj-np-z"
@@ -16,23 +19,71 @@ CHINESE = Pattern(
         rf"(?:[A-Ka-k][{LETTER}0-9]\d{{4}}|\d{{5}}[A-Ka-k]|[{LETTER}0-9]{{4}}[{LETTER}0-9挂学警港澳])(?![A-Za-z0-9])"
     ),
 )  # fmt: skip
-ENGLISH = Pattern(
-    "PLATE",(
-        r"(?is)\bplates?:.*\d|\b(?:reg|registration|plates? (?:number|no|is|was|reads?)|(?:licen[cs]e|number|"
-        r"registration|car|vehicle|reg)[ -]?plates?)\b.*\d"
-    ),
-    re.compile(
-        r"(?i:\b(?:(?:licen[cs]e|number|registration|car|vehicle|reg)[ -]?plates?|plates?(?= (?:number|no|is|was|"
-        r"reads?)\b|:)|"
-        r"(?:vehicle |car |van )?reg(?:istration)?)(?:\s+(?:number|no|nr|num|mark|plate))?\b\.?"
-        r"(?:\s+(?:of (?:my|the) (?:car|van|vehicle)|on (?:my|the) (?:car|van)))?\s*(?:is|was|reads?|:|=|#|,|"
-        r"-)?\s*[\"“'‘(]?)"
-        r"(?P<value>(?i:[A-Z]{2}[ ]?\d{2}[ -]?[A-Z]{3}|[A-Z]\d{1,3}[ -]?[A-Z]{3}|[A-Z]{3}[ -]?\d{1,3}[A-Z]|"
-        r"\d[A-Z]{3}[ -]?\d{3}|"
-        r"[A-Z]{3}-\d{3,4})|[A-Z]{3} ?\d{3,4}|\d{3,4}[ -]?[A-Z]{3}|[A-Z]{1,3}[ -][A-Z]{1,2}[ -]?\d{1,4}|"
-        r"[A-Z]{1,2}[ -]?\d{2}[ -]?[A-Z]{2}[ -]?\d{4}|(?=[A-Z0-9 -]*[A-Z])(?=[A-Z0-9 -]*\d)"
-        r"(?:[A-Z0-9]{5,8}|[A-Z0-9]{2,4}[ -][A-Z0-9]{2,4}))(?![A-Za-z0-9-])",
-    ),
-)  # fmt: skip
 
-PLATES: tuple[Recogniser, ...] = (CHINESE, ENGLISH)
+WRAPPED = r"[\"“'‘(\[<*_{]*"
+CUE = (
+    r"(?:(?:licen[cs]e|number|registration|car|vehicle|reg)[ -]?(?:plates?|tags?)|plates?(?= (?:number|no|is|was|"
+    r"reads?)\b|\s?:|,? (?-i:[A-Z]{2,3}[ -]?\d|\d[A-Z]{3}))|(?:vehicle |car |van )?(?:reg(?:istration)?|rego))"
+)
+LINK = (
+    r"(?:\s+(?:number|no|nr|num|mark|plate|nu[a-z]{2,4}r))?\b\.?"
+    r"(?:\s+(?:of|on) (?:my|the|his|her|their|our) (?:car|van|vehicle|truck|lorry))?\s*"
+    r"(?:is|was|reads?|says|:|=|#|,|-)?\s*"
+)
+NEXT_TURN = r"[^\n:]*(?:\n+|[?!.]\s+)[A-Za-z][A-Za-z ]{0,15}:\s*"
+FORM = (
+    r"(?i:[A-Z]{2}[ ]?\d{2}[ -]?[A-Z]{3}|[A-Z]\d{1,3}[ -]?[A-Z]{3}|[A-Z]{3}[ -]?\d{1,3}[A-Z]|\d[A-Z]{3}[ -]?\d{3}|"
+    r"[A-Z]{3}-\d{3,4}|[A-Z]{2}[ -]?\d{2}[ -]?[A-Z]{1,2}[ -]?\d{4}|\d{2,3}-[A-Z]{1,2}-\d{1,6}|"
+    r"(?P<short>[A-Z]{3} ?\d{3,4}))"
+)
+LOOSE = (
+    r"\d{3,4}[ -]?[A-Z]{3}|[A-Z]{1,3}[ -][A-Z]{1,2}[ -]?\d{1,4}|"
+    r"[A-Z]{1,2}[ -]?\d{2}[ -]?[A-Z]{2}[ -]?\d{4}|(?=[A-Z0-9 -]*[A-Z])(?=[A-Z0-9 -]*\d)"
+    r"(?:[A-Z0-9]{5,8}|[A-Z0-9]{2,4}[ -][A-Z0-9]{2,4})"
+)
+VEHICLE = re.compile(
+    r"(?<![A-Za-z])(?:"
+    + "|".join(sorted(words("vehicles")))
+    + r"|plates?|reg|rego|registration|registered)(?:s|'s)?(?![A-Za-z_])",
+    re.IGNORECASE,
+)
+MODELS_END = words("models_end")
+NO_LETTERS = words("common") | words("no_street") | words("not_names") | words("wares") | MODELS_END
+
+
+class _Plates:
+    """A plate right after the word for it, or in the form of one where a vehicle is spoken of."""
+
+    kind = "PLATE"
+    languages: tuple[str, ...] = ()
+    hint = (
+        r"(?is)\bplates?(?: (?:number|no|is|was|reads?)\b|\s?:|,? [A-Z]{2,3}[ -]?\d|,? \d[A-Z]{3}).*\d|\b(?:reg|rego|"
+        r"registration)\b.*\d|"
+        r"\b(?:licen[cs]e|number|registration|car|vehicle|reg)[ -]?(?:plates?|tags?)\b.*\d|"
+        r"\b[A-Z]{2}[ ]?\d{2}[ ]?[A-Z]{3}\b|\b[A-Z]\d{2,3}[ ]?[A-Z]{3}\b|\b\d[A-Z]{3}\d{3}\b"
+    )
+    announced = re.compile(
+        rf"(?i:\b{CUE}(?:{LINK}|{NEXT_TURN}){WRAPPED})(?P<value>{FORM}|{LOOSE})(?![A-Za-z0-9-])",
+    )
+    formed = re.compile(
+        r"(?<![A-Za-z0-9\-/#])(?:(?i:[A-Z]{2}(?:0[1-9]|[1-7]\d)[ ]?[A-Z]{3})|(?i:[A-Z]\d{2,3}[ ]?[A-Z]{3})|"
+        r"(?i:\d[A-Z]{3}\d{3}))"
+        r"(?![A-Za-z0-9\-/])"
+    )
+
+    def find(self, text: str) -> Iterator[Span]:
+        """See `Recogniser`."""
+        for plate in self.announced.finditer(text):
+            if not (plate["short"] and plate["short"][:3].lower() in NO_LETTERS):
+                yield Span(*plate.span("value"), self.kind)
+        for plate in self.formed.finditer(text):
+            letters = re.sub("[^A-Za-z]", "", plate[0])
+            end = letters[-3:].lower()
+            other = end in (MODELS_END if letters.isupper() else NO_LETTERS) or not (
+                letters.isupper() or letters.islower()
+            )
+            if not other and VEHICLE.search(text):
+                yield Span(*plate.span(), self.kind)
+
+
+PLATES: tuple[Recogniser, ...] = (CHINESE, _Plates())
