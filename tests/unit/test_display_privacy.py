@@ -39,6 +39,7 @@ def test_a_flat_line_is_an_answer():
     said = " ".join(show.price_finding(rows(one=(-0.001, -0.003, 0.002)), BASE))
     assert "one: -0.0010 [-0.0030, +0.0020]" in said
     assert "Every interval includes 0" in said
+    assert "the worst that an interval allows is -0.0030" in said
 
 
 def test_costs_and_gains_are_named():

@@ -177,7 +177,8 @@ def price_finding(rows: pd.DataFrame, baseline: str) -> list[str]:
     said = [f"NDCG@10 against {baseline}: {'; '.join(named)}."]
     if costs.empty and gains.empty:
         said.append(
-            "Every interval includes 0: no difference is shown, and differences beyond the intervals are ruled out."
+            f"Every interval includes 0, so of none a difference is shown; the worst that an interval allows is "
+            f"{part.low.min():+.4f}."
         )
     for which, words in ((costs, "worse"), (gains, "better")):
         if len(which):
