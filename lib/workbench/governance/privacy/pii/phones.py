@@ -46,7 +46,9 @@ NOBODYS = {
 FREE = re.compile(r"\(?080[08]")  # a hotline in many countries, though not in each of those that are asked
 CARD_LIKE = re.compile(r"(?<![\d+])(?!00)\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}(?!\d)")
 JOINED = re.compile(r"\d-$")  # the middle of a longer number
-EXTENSION = re.compile(r"[ ]?(?:转|分机)(?:分机)?[ :]?\d{1,6}(?!\d)")
+EXTENSION = re.compile(
+    r"(?i:[ ]?(?:转|分机)(?:分机)?[ :]?|,?[ ]?(?:extension|extn|ext|x)\.?[ :]?)\d{1,6}(?![A-Za-z0-9])"
+)
 
 OTHER_NUMBER = re.compile(
     r"(?:(?<![A-Za-z])(?:confirmation|reservation|claim|policy|member(?:ship)?|quote|shipment|consignment|waybill|"
