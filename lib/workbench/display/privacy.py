@@ -21,7 +21,7 @@ MOST_KEYS = 12  # of a release that a figure shows
 NO_PEOPLE = "the source declares no quasi-identifiers of its users, or knows none of them"
 KEPT = (
     ("user ids", "pseudonyms by a keyed digest", "whoever holds the key of the pseudonyms, or knows a basket"),
-    ("tables on the disk", "encrypted, with a key for each column group", "raw files and models, which are as they are"),
+    ("tables on the disk", "encrypted, with a key for each column group", "raw files and models, which stay plain"),
     ("raw rows, and who a pseudonym is", "under the privacy officer's key", "whoever holds that key file"),
     ("personal data in texts", "placeholders", "what no recogniser finds; the report of 01 says what was searched"),
     ("the users' table handed on here", "k-anonymity, l-diversity, t-closeness", "joining it with the log, see below"),
