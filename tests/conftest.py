@@ -1,8 +1,10 @@
 """Fixtures for all tests."""
 
+import atexit
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +18,14 @@ from ibis import BaseBackend
 from toy import ToyProject
 from workbench import cli
 from workbench.data import engine
+
+
+def pytest_configure() -> None:
+    """Keys, ledgers and the audit log of the tests are no user's."""
+    home = tempfile.mkdtemp(prefix="workbench-tests-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ |= {"XDG_CONFIG_HOME": f"{home}/config", "XDG_DATA_HOME": f"{home}/share"}
+    os.environ.pop("WORKBENCH_KEYS", None)
 
 
 @pytest.fixture(scope="session")

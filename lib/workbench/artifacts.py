@@ -8,22 +8,23 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-MAIN_PACKAGES = (
-    "torch", "transformers", "tokenizers", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn",
-    "ibis-framework", "duckdb", "pandera", "lightgbm", "implicit", "ir-measures",
-)  # fmt: skip
+from workbench.keeping import Keeper, Plain, shape
+from workbench.versions import versions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 RUN_FILES = {
     "notebook.ipynb", "report.html", "parameters.yaml", "metrics.json", "manifest.json", "status.json", "log.txt",
+    "keys.json",  # wrapped keys of what is encrypted: they are wrapped anew when a master key changes
 }  # fmt: skip
 CHECKPOINT = "checkpoint"  # kept when a failed stage is tried again, so never part of the hand-over
 
@@ -95,12 +96,6 @@ def locate(place: str, root: Path) -> str:
     return place if not place or "://" in place else str(root / Path(place).expanduser())
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python, of this lib (with a hash of its sources) and of the main packages installed."""
-    found = {"python": python_version(), "workbench": f"{_version('ecommerce-workbench')}+{_lib_hash()[:12]}"}
-    return found | {name: number for name in MAIN_PACKAGES if (number := _version(name))}
-
-
 def origin(folder: Path) -> Path:
     """The stage folder that holds the files: `folder` itself, or the one that its status reuses."""
     status = folder / "status.json"
@@ -163,13 +158,20 @@ class Stage:
         self._cache = HashCache(self.folder.parents[1])
         self._inputs: dict[tuple, dict] = {}
         self._metrics: list[dict] = []
+        self._written: dict[str, dict] = {}  # what the keeper said of each table
+        self._checked: set[Path] = set()
+        self._keeper: Keeper = Plain()
+
+    def protect(self, keeper: Keeper) -> None:
+        """Have all tables from here on written, and those of earlier stages read, by this keeper."""
+        self._keeper = keeper
 
     def source(self, path: str | Path) -> Path:
         """Record a raw input file, and return its absolute path."""
         found = self._root / path
         if not found.is_file():
             raise StageError(f"input file {found} does not exist: correct the path in the profile")
-        entry = {"path": str(found.resolve()), "sha256": self._cache.sha256(found), **_shape(found)}
+        entry = {"path": str(found.resolve()), "sha256": self._cache.sha256(found), **shape(found)}
         self._inputs["", entry["path"]] = entry
         return found
 
@@ -177,15 +179,15 @@ class Stage:
         """A place that parameters name, see `locate`."""
         return locate(place, self._root)
 
-    def earlier(self, run: str, relative: str) -> Path | None:
-        """What this stage handed on in an earlier run.
+    def earlier(self, run: str, relative: str) -> "pa.Table | None":
+        """A table that this stage handed on in an earlier run.
 
         Args:
             run: the run's name, or "previous" for the profile's last one that ended ok; empty for none.
             relative: path of the file in the stage's folder.
 
         Returns:
-            The file, recorded as an input; None if no run is named, or there is no previous one.
+            The table, whose file is recorded as an input; None if no run is named, or there is no previous one.
 
         """
         if not run:
@@ -198,7 +200,8 @@ class Stage:
             folder = self.outputs / run / self.name
         if relative not in verified(folder):
             raise StageError(f"{folder} handed on no '{relative}': name a later run")
-        return self.source(origin(folder) / relative)
+        self.source(origin(folder) / relative)
+        return self._read(folder, relative)
 
     def input(self, stage_name: str, relative: str) -> Path:
         """Path of a file (or of a folder of files) that an upstream stage handed on, after checking its hash."""
@@ -214,6 +217,19 @@ class Stage:
             self._inputs[stage_name, entry["path"]] = {"stage": stage_name, **entry}
         return origin(folder) / relative
 
+    def table(self, stage_name: str, relative: str, columns: Iterable[str] | None = None) -> "pa.Table":
+        """A table that an upstream stage handed on, or these columns of it, after checking its file's hash."""
+        self.input(stage_name, relative)
+        return self._read(self._upstream.get(stage_name, self.folder.parent / stage_name), relative, columns)
+
+    def _read(self, folder: Path, relative: str, columns: Iterable[str] | None = None) -> "pa.Table":
+        """A table of a stage whose manifest is vouched for, as far as this stage's keeper asks for it."""
+        found = origin(folder)
+        if found not in self._checked:
+            self._keeper.check(read_json(found / "manifest.json"), f"{found.parent.name}/{found.name}")
+            self._checked.add(found)
+        return self._keeper.read(found, relative, None if columns is None else list(columns))
+
     def path(self, relative: str) -> Path:
         """Where to write an output; its parent folders are made. What lies under `checkpoint/` is not handed on."""
         path = self.folder / relative
@@ -223,15 +239,12 @@ class Stage:
     def save_table(self, relative: str, table: Any) -> Path:
         """Write a pandas, pyarrow or Ibis table as Parquet. A pandas index is kept only if it has a name."""
         path = self.path(relative)
-        if hasattr(table, "schema") and not hasattr(table, "to_parquet"):
-            import pyarrow.parquet  # here, because the runner reads manifests without pyarrow
-
-            pyarrow.parquet.write_table(table, path)
-        elif hasattr(table, "iloc"):
-            table.to_parquet(path, index=any(name is not None for name in table.index.names))
-        else:
-            table.to_parquet(path)
+        self._written[relative] = self._keeper.write(self.folder, relative, table)
         return path
+
+    def saved(self, relative: str) -> "pa.RecordBatchReader":
+        """A table that this stage has saved, batch by batch."""
+        return self._keeper.batches(self.folder, relative)
 
     def save_json(self, relative: str, obj: Any) -> Path:
         """Write a JSON file; numpy values become plain ones and NaN becomes null."""
@@ -281,8 +294,9 @@ class Stage:
         """Write metrics and manifest, which marks the stage complete; belongs in the notebook's last cell."""
         write_json(self.folder / "metrics.json", self._metrics)
         outputs = [
-            {"path": path.relative_to(self.folder).as_posix(), "sha256": self._cache.sha256(path), **_shape(path)}
+            {"path": name, "sha256": self._cache.sha256(path), **(self._written.get(name) or shape(path))}
             for path in self._files()
+            for name in [path.relative_to(self.folder).as_posix()]
         ]
         manifest = {
             "stage": self.name,
@@ -291,7 +305,7 @@ class Stage:
             "upstream": sorted({entry["stage"] for entry in self._inputs.values() if "stage" in entry}),
             "versions": versions(),
         }
-        write_json(self.folder / "manifest.json", manifest)
+        write_json(self.folder / "manifest.json", manifest | self._keeper.endorse(manifest))
         if self.by_hand:
             status = self.folder / "status.json"
             ended = datetime.now(UTC).isoformat(timespec="seconds")
@@ -308,15 +322,6 @@ class Stage:
         return yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
-def _shape(path: Path) -> dict[str, int]:
-    if path.suffix != ".parquet":
-        return {}
-    import pyarrow.parquet  # here, because the runner reads manifests without pyarrow
-
-    metadata = pyarrow.parquet.read_metadata(path)
-    return {"rows": metadata.num_rows, "columns": metadata.num_columns}
-
-
 def _plain(value: Any) -> Any:
     """The value in JSON's own types: numpy scalars and arrays, tuples, paths and NaN translated."""
     if isinstance(value, Mapping):
@@ -328,18 +333,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # an optional package
-        return ""
-
-
-def _lib_hash() -> str:
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()

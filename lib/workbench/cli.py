@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from workbench import officer
 from workbench.artifacts import StageError, locate
 from workbench.run import compare as comparison
 from workbench.run import index, prune, report
@@ -20,6 +21,7 @@ from workbench.run.runner import Options, run_profile
 from workbench.run.status import INTERRUPTED, OK, Run, all_runs, find_run
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(officer.app)
 console = Console(markup=False, highlight=False)
 
 Outputs = Annotated[Path | None, typer.Option("--outputs", help="Folder of the runs; default: outputs/.")]

@@ -8,7 +8,8 @@ from typing import Any
 
 import psutil
 
-from workbench.artifacts import read_json, versions, write_json
+from workbench.artifacts import read_json, write_json
+from workbench.versions import versions
 
 FOLDER = Path("outputs/bench")
 

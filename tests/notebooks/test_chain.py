@@ -17,6 +17,8 @@ import pytest
 import yaml
 from nbclient import NotebookClient
 
+import kept
+
 ROOT = Path(__file__).parents[2]
 STAGES = ["01_governance", "02_pretraining", "03_finetuning", "04_evaluation", "case_personalised"]
 FILES = {"notebook.ipynb", "report.html", "parameters.yaml", "metrics.json", "manifest.json", "status.json", "log.txt"}
@@ -86,11 +88,11 @@ def test_every_number_has_a_place_and_lies_in_its_interval(run: Path) -> None:
 def test_pairs_and_corpus_keep_to_the_timetable(run: Path) -> None:
     data = run / "01_governance/data"
     timetable = read(data / "timetable.json")
-    weeks = pd.read_parquet(data / "pairs.parquet").groupby("split").week.agg(["min", "max"])
+    weeks = kept.table(data.parent, "pairs").groupby("split").week.agg(["min", "max"])
     assert weeks.loc["train", "max"] <= timetable["text_train"] < weeks.loc["valid", "min"]
     assert weeks.loc["valid", "max"] <= timetable["text_valid"] < weeks.loc["test", "min"]
     assert weeks.loc["test", "max"] <= timetable["fusion_label"]
-    corpus = pd.read_parquet(data / "corpus.parquet")
+    corpus = kept.table(data.parent, "corpus")
     assert not set(corpus.text[corpus.split == "train"]) & set(corpus.text[corpus.split == "valid"])
 
 
@@ -98,7 +100,7 @@ def test_governance_accounts_for_every_row(run: Path) -> None:
     rows = metrics(run, "01_governance")
     counts = rows[rows.subject == "events"].set_index("metric").value
     assert counts["collected"] + counts["added"] == counts[["clean", "quarantined", "merged"]].sum()
-    quarantine = pd.read_parquet(run / "01_governance/data/quarantine.parquet")
+    quarantine = kept.table(run / "01_governance", "quarantine")
     assert (quarantine["table"] == "events").sum() == counts["quarantined"]
     exposure = rows[rows.subject == "exposure"].set_index("metric").value
     assert exposure["estimated_rows"] == pytest.approx(exposure["rows"], rel=0.05)
@@ -121,7 +123,7 @@ def test_the_evaluation_compares_all_rankers_on_all_slices(run: Path) -> None:
     assert ndcg["fusion - frequency"] == pytest.approx(ndcg["fusion"] - ndcg["frequency"])
     assert ndcg["fusion"] > ndcg["popularity"]
     assert {"repeat products", "novel products", "head products", "tail products"} <= set(rows["slice"])
-    lists = pd.read_parquet(run / "04_evaluation/data/lists.parquet")
+    lists = kept.table(run / "04_evaluation", "lists")
     assert (lists.groupby(["ranker", "user_id"])["rank"].max() <= 20).all()
     recall = rows[(rows.metric == "recall") & (rows["slice"] == "all")].set_index("subject").value
     assert recall.drop("candidates").max() <= recall["candidates"] <= 1
@@ -129,7 +131,7 @@ def test_the_evaluation_compares_all_rankers_on_all_slices(run: Path) -> None:
 
 
 def test_every_recommended_product_has_a_reason(run: Path) -> None:
-    listed = pd.read_parquet(run / "case_personalised/data/explained_lists.parquet")
+    listed = kept.table(run / "case_personalised", "explained_lists")
     assert listed["rank"].between(1, 10).all()
     assert (listed.reason != "—").mean() > 0.9
     assert not listed.duplicated(["user_id", "item_id"]).any()
@@ -161,8 +163,8 @@ def test_by_hand_the_same_notebook_leaves_the_same(project: Path, run: Path) -> 
     assert read(lab / "status.json")["status"] == "ok"
     assert read(lab / "metrics.json") == read(run / "case_personalised/metrics.json")
     ours, theirs = (read(folder / "manifest.json")["outputs"] for folder in (lab, run / "case_personalised"))
-    assert [(entry["path"], entry["sha256"]) for entry in ours] == [
-        (entry["path"], entry["sha256"]) for entry in theirs
+    assert [(entry["path"], entry["content"]) for entry in ours] == [
+        (entry["path"], entry["content"]) for entry in theirs
     ]
     widgets = [
         o

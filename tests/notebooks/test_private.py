@@ -1,6 +1,5 @@
 """What a run leaves behind holds no raw user id, no personal data and no key: canaries are planted and searched for."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,8 +10,10 @@ import pandas as pd
 import pytest
 import yaml
 
+import kept
+from workbench.artifacts import read_json
 from workbench.data import sources
-from workbench.governance.access import keys
+from workbench.governance.access import custody, keys
 
 ROOT = Path(__file__).parents[2]
 MAIL, CARD, PHONE, NAME = "canary.mail@birdcage.org", "4111 1111 1111 1111", "+44 20 7946 0958", "Canarina Featherstone"
@@ -95,22 +96,18 @@ def left(request: pytest.FixtureRequest, project: Path) -> tuple[str, Path, str,
     """Name of a run, its folder, what it printed, and its key file."""
     code, governance = RUNS[request.param]
     profile(request.param, project, **governance)
-    config = project.parent / "config"
-    environment = os.environ | {"XDG_CONFIG_HOME": str(config)}
-    environment.pop("WORKBENCH_KEYS", None)
     command = [sys.executable, "-m", "workbench.cli", "run", request.param]
-    ended = subprocess.run(
-        command, cwd=project, capture_output=True, text=True, timeout=600, check=False, env=environment
-    )
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == code, ended.stdout[-3000:] + ended.stderr[-3000:]
     [run] = (project / "outputs").glob(f"2*-{request.param}")
-    return request.param, run, ended.stdout + ended.stderr, config / "ecommerce-workbench/keys.json"
+    return request.param, run, ended.stdout + ended.stderr, keys.place()
 
 
-def readable(run: Path) -> list[Path]:
-    """Every file that a run leaves but its data, and what all runs share."""
-    files = [file for file in run.rglob("*") if file.is_file() and "data" not in file.relative_to(run).parts]
-    return files + [file for file in run.parent.iterdir() if file.is_file()]
+def leavings(run: Path, home: Path) -> list[Path]:
+    """Every file that a run leaves, its encrypted data too, what all runs share, and what is kept outside the runs."""
+    files = [file for file in run.rglob("*") if file.is_file()]
+    files += [file for file in run.parent.iterdir() if file.is_file()]
+    return files + [file for file in home.rglob("*") if file.is_file() and file.name != "keys.json"]
 
 
 def test_nothing_private_is_left(left: tuple[str, Path, str, Path]) -> None:
@@ -118,31 +115,35 @@ def test_nothing_private_is_left(left: tuple[str, Path, str, Path]) -> None:
     secrets = [key.secret.hex() for kept in keys.open_keys(key_file).versions.values() for key in kept]
     assert len(secrets) >= 4
     sought = [canary.encode() for canary in (*CANARIES, *secrets)]
-    files = readable(run)
+    files = leavings(run, key_file.parents[2])
     kinds = {file.name for file in files}
     assert {"notebook.ipynb", "report.html", "log.txt", "parameters.yaml", "status.json", "index.html"} <= kinds
     if name == "ok":
         assert any("tfevents" in kind for kind in kinds)
-    texts = {str(file.relative_to(run.parent)): file.read_bytes() for file in files} | {"output": printed.encode()}
+    texts = {str(file): file.read_bytes() for file in files} | {"output": printed.encode()}
     found = {(place, canary.decode()) for place, text in texts.items() for canary in sought if canary in text}
     assert not found
 
 
 @pytest.mark.parametrize("left", ["ok"], indirect=True)
 def test_what_the_stages_hand_on_names_nobody(left: tuple[str, Path, str, Path]) -> None:
-    """The record of cleaning is kept raw, for it has to replay; nothing else is."""
+    """Decrypted: the record of cleaning is kept raw, for it has to replay, and who each is; nothing else is."""
     _, run, _, _ = left
-    raw = {"repairs", "merges", "quarantine", "unparsed"}
-    tables = [file for file in run.rglob("data/**/*.parquet") if file.stem not in raw]
-    assert {"events", "users", "pairs", "corpus", "user", "session"} <= {file.stem for file in tables}
-    for file in tables:
-        text = pd.read_parquet(file).to_csv()
-        assert not [canary for canary in CANARIES if canary in text], file
-    events = pd.read_parquet(run / "01_governance/data/events.parquet")
-    users = pd.read_parquet(run / "01_governance/data/users.parquet")
+    raw = {"repairs", "merges", "quarantine", "unparsed", "identities"}
+    names = [str(file.relative_to(run)) for file in run.rglob("data/**/*.parquet") if file.stem not in raw]
+    assert {"events", "users", "pairs", "corpus", "user", "session"} <= {Path(name).stem for name in names}
+    for name in names:
+        stage, _, file = name.partition("/data/")
+        text = kept.table(run / stage, file.removesuffix(".parquet")).to_csv()
+        assert not [canary for canary in CANARIES if canary in text], name
+    events, users = (kept.table(run / "01_governance", name) for name in ("events", "users"))
     assert set(events["user_id"].dropna()) <= set(users["user_id"])
     assert events["query"].str.contains("EMAIL_1", regex=False).any()
     assert events["user_id"].dropna().str.fullmatch("[0-9a-f]{32}").all()
+    known = custody.here("a person's request", "reidentification").reidentify(run / "01_governance", users["user_id"])
+    assert all(raw and raw.startswith(USER) for raw in known.values())
+    assert custody.examine(run.parent, keys.open_keys()) == []
+    assert read_json(run / "03_finetuning/manifest.json")["audit"]["count"] >= 2
 
 
 def test_the_report_shows_what_was_done_to_people(left: tuple[str, Path, str, Path]) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import kept
 from workbench.display.findings import STEPS
 
 ROOT = Path(__file__).parents[2]
@@ -190,7 +191,7 @@ def test_drift_is_shown_saved_and_measured(project: Path, require) -> None:
     goods = at / "product.csv"
     goods.write_text(goods.read_text().replace("Furniture / chair", "Garden / chair").replace("good", "bad"))
     stage = run(project, "wands", compare_with="previous")
-    moved = pd.read_parquet(stage / "data/drift.parquet").set_index(["table", "column"])
+    moved = kept.table(stage, "drift").set_index(["table", "column"])
     assert moved.loc[("items", "description"), "psi"] > 0.25
     rows = metrics(stage)
     worst = rows[(rows["subject"] == "drift") & (rows["metric"] == "psi")].set_index("slice")["value"]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 
+import kept
 from workbench.governance.labels import corrections
-from workbench.ranking.inputs import read_purchases
+from workbench.ranking.inputs import purchases_of
 from workbench.ranking.interactions import Interactions
 
 ROOT = Path(__file__).parents[2]
@@ -95,7 +97,7 @@ def test_every_row_is_somewhere(shop: tuple[str, Path]) -> None:
 
 def test_the_pairs_have_all_splits_and_whole_groups(shop: tuple[str, Path]) -> None:
     _, run = shop
-    pairs = pd.read_parquet(run / "01_governance/data/pairs.parquet")
+    pairs = kept.table(run / "01_governance", "pairs")
     assert set(pairs["split"]) == {"train", "valid", "test"}
     assert pairs.groupby("group_id")["split"].nunique().eq(1).all()
     assert pairs["label"].nunique() > 1
@@ -112,7 +114,7 @@ def test_what_does_not_apply_is_said(shop: tuple[str, Path]) -> None:
 
 def test_chinese_stays_chinese(shop: tuple[str, Path]) -> None:
     name, run = shop
-    items = pd.read_parquet(run / "01_governance/data/items.parquet")
+    items = kept.table(run / "01_governance", "items")
     chinese = items["title"].str.contains(r"[一-鿿]").mean()
     assert chinese > 0.95 if name == "storefront_zh" else chinese < 0.05
     if name == "storefront_zh":
@@ -138,8 +140,8 @@ def test_a_log_of_shown_lists_is_ranked_too(shop: tuple[str, Path]) -> None:
     assert rankers <= set(ndcg.index)
     assert ndcg[list(rankers)].between(0, 1).all()
     assert ndcg["popularity"] > 0
-    lists = pd.read_parquet(run / "04_evaluation/data/lists.parquet")
-    events = pd.read_parquet(run / "01_governance/data/events.parquet")
+    lists = kept.table(run / "04_evaluation", "lists")
+    events = kept.table(run / "01_governance", "events")
     timetable = json.loads((run / "01_governance/data/timetable.json").read_text(encoding="utf-8"))
     later = events[(events["event_type"] == "purchase") & (events["week"] > timetable["test_fit"])]
     assert set(lists["user_id"]) <= set(later["user_id"])
@@ -208,9 +210,7 @@ def test_what_a_person_corrected_reaches_the_texts_and_their_pairs(desk: Path) -
     corrections.write(desk / "corrections/desk.csv", pd.DataFrame(rows))
     code, stage = governed(desk, "desk_corrected", corrections_file="corrections/desk.csv")
     assert code == 0
-    told = {
-        name: pd.read_parquet(stage / f"data/{name}.parquet") for name in ("texts", "pairs", "repairs", "quarantine")
-    }
+    told = {name: kept.table(stage, name) for name in ("texts", "pairs", "repairs", "quarantine")}
     label = told["texts"].set_index("text_id")["label"]
     assert (len(label), label["t40"], label["t50"]) == (119, "limit", "limit")
     assert "t41" not in label.index
@@ -225,7 +225,7 @@ def test_what_a_person_corrected_reaches_the_texts_and_their_pairs(desk: Path) -
     assert "the text has changed since" in html
 
 
-def test_what_names_no_order_is_one_with_its_visit(tmp_path: Path) -> None:
+def test_what_names_no_order_is_one_with_its_visit() -> None:
     times = ["2024-01-01T09:00Z", "2024-01-01T10:00Z", "2024-01-02T09:00Z", "2024-01-02T10:00Z", "2024-01-03T10:00Z"]
     events = pd.DataFrame(
         {"user_id": "u", "item_id": "i", "order_id": None, "session_id": ["s", "s", None, None, None],
@@ -233,8 +233,7 @@ def test_what_names_no_order_is_one_with_its_visit(tmp_path: Path) -> None:
     )  # fmt: skip
     others = events.assign(user_id="v", order_id=["1", "1", "2", "3", None])
     clicks = events.assign(event_type="click")
-    pd.concat([events, others, clicks]).to_parquet(tmp_path / "events.parquet")
-    purchases = read_purchases(tmp_path / "events.parquet")
+    purchases = purchases_of(pa.Table.from_pandas(pd.concat([events, others, clicks])))
     items = pd.DataFrame({"item_id": ["i"], "category": ["A > B"]})
     assert Interactions.fit(purchases, items, 1, 1).matrix().toarray().tolist() == [[3.0], [4.0]]
     assert list(purchases["order_id"][5:9]) == ["1", "1", "2", "3"]

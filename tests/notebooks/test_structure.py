@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MAIN_LINE = ["01_governance", "02_pretraining", "03_finetuning", "04_evaluation", "case_personalised"]
 MOST_CELLS, MOST_LINES, MOST_CODE_CELLS_IN_A_ROW = 40, 20, 3
+PURPOSES = {"governance", "training", "evaluation", "reporting"}
 FIRST_PARAMETERS = {"profile": "quickstart", "run_dir": "", "upstream_run": "", "seed": 20170101}
 
 
@@ -71,6 +72,14 @@ def test_is_valid_and_runs_on_any_python_kernel(path):
 def test_is_kept_without_outputs(cells):
     executed = [cell for cell in cells if cell.cell_type == "code" and (cell.outputs or cell.execution_count)]
     assert not executed, "run `nbstripout --keep-id` on the notebook"
+
+
+def test_its_tables_are_under_custody(code):
+    """Between opening the stage and the first table that it reads or saves."""
+    opened, guarded = ([n for n, source in enumerate(code) if calls(source, name)] for name in ("open_stage", "guard"))
+    assert guarded == opened
+    [call] = calls(code[guarded[0]], "guard")
+    assert call.args[1].value in PURPOSES
 
 
 def test_begins_with_its_title_and_question(cells, text):

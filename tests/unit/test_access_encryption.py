@@ -60,7 +60,7 @@ def test_a_role_reads_its_groups_and_no_others(safe, owner):
         with pytest.raises(Denied, match=r"does not hold the key '(ids|quasi)'; ask for fewer columns"):
             scientist.read("data/events.parquet", columns)
     stranger = vault.Vault(safe.folder, keys.make())
-    with pytest.raises(Tampered, match="other master keys"):
+    with pytest.raises(Tampered, match="another key file"):
         stranger.read("data/events.parquet", ["value"])
 
 
@@ -192,7 +192,7 @@ def test_rotation_touches_no_data(safe, owner):
     assert kms.rewrap([safe.folder], kms.LocalKms(fresh)) == 3
     assert kms.rewrap([safe.folder], kms.LocalKms(fresh)) == 0
     assert before == {each: sha256(each) for each in before}
-    later = vault.Vault(safe.folder, fresh.newest_only())
+    later = vault.Vault(safe.folder, fresh.newest_only(["ids", "text"]))
     assert later.read("data/events.parquet").equals(table())
     assert later.unseal("m.bin") == b"weights"
     with pytest.raises(Denied, match="no version 2 of the key 'ids'"):

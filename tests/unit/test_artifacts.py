@@ -212,22 +212,25 @@ def test_by_hand_the_stage_marks_itself_ok(tmp_path: Path) -> None:
 
 def test_a_stage_reads_what_an_earlier_run_of_it_left(tmp_path):
     outputs = tmp_path / "outputs"
-    finished(outputs / "first/01_a", text="old")
+    first = Stage(outputs / "first/01_a")
+    first.save_table("data/x.parquet", pa.table({"told": ["old"]}))
+    first.complete()
+    write_json(first.folder / "status.json", {"status": "ok"})
     stage = Stage(outputs / "second/01_a", root=tmp_path)
     stage.path("parameters.yaml").write_text("profile: shop", encoding="utf-8")
-    assert stage.earlier("", "data/x.txt") is None
-    assert stage.earlier("previous", "data/x.txt") is None
-    assert stage.earlier("first", "data/x.txt").read_text(encoding="utf-8") == "old"
+    assert stage.earlier("", "data/x.parquet") is None
+    assert stage.earlier("previous", "data/x.parquet") is None
+    assert stage.earlier("first", "data/x.parquet")["told"].to_pylist() == ["old"]
     (outputs / "latest-ok").mkdir()
     (outputs / "latest-ok/shop").symlink_to("../first")
-    assert stage.earlier("previous", "data/x.txt").read_text(encoding="utf-8") == "old"
+    assert stage.earlier("previous", "data/x.parquet")["told"].to_pylist() == ["old"]
     with pytest.raises(StageError, match=r"handed on no 'data/y\.txt'"):
         stage.earlier("first", "data/y.txt")
     with pytest.raises(StageError, match="has not run"):
-        stage.earlier("third", "data/x.txt")
+        stage.earlier("third", "data/x.parquet")
     stage.complete()
     inputs = read_json(stage.folder / "manifest.json")["inputs"]
-    assert [entry["path"] for entry in inputs] == [str(outputs / "first/01_a/data/x.txt")]
+    assert [entry["path"] for entry in inputs] == [str(outputs / "first/01_a/data/x.parquet")]
 
 
 def test_places_start_from_the_project_unless_they_are_addresses(tmp_path):

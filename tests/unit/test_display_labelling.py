@@ -15,11 +15,11 @@ from workbench.display.labelling import (
     advice,
     checked,
     doubted,
-    file_of,
     learned,
     noise_by_class,
     noise_table,
     some,
+    table_of,
 )  # fmt: skip
 from workbench.governance.labels import corrections
 
@@ -176,20 +176,20 @@ def test_the_advice_is_what_a_profile_needs() -> None:
 
 
 class Handed:
-    """A stage whose `01_governance` handed on one file."""
+    """A stage whose `01_governance` handed on one table."""
 
-    def input(self, stage: str, file: str) -> Path:
+    def table(self, stage: str, file: str) -> str:
         if file != "data/events.parquet":
             raise StageError(f"stage {stage} handed on no '{file}', only data/events.parquet")
-        return Path(file)
+        return file
 
 
 def test_without_labels_the_parameter_is_named() -> None:
-    assert file_of(Handed(), "reviews") == Path("data/events.parquet")
+    assert table_of(Handed(), "reviews") == "data/events.parquet"
     with pytest.raises(StageError, match=r"labelled is 'texts', but .* handed on no .*: set labelled"):
-        file_of(Handed(), "texts")
+        table_of(Handed(), "texts")
     with pytest.raises(StageError, match="labelled is 'review', did you mean 'reviews'"):
-        file_of(Handed(), "review")
+        table_of(Handed(), "review")
     with pytest.raises(StageError, match="labelled is 'reviews', but 01_governance handed on none"):
         some(pd.DataFrame({"text": []}), "reviews")
 

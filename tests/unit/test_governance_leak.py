@@ -93,15 +93,15 @@ def test_contexts_end_before_their_week(whole):
 
 
 @pytest.fixture
-def contexts_of(tmp_path):
-    """The ranking room's contexts at the beginning of the week after the cut, from files as governance writes them."""
+def contexts_of():
+    """The ranking room's contexts at the beginning of the week after the cut, from tables as handed on."""
 
     def contexts(events: pd.DataFrame) -> pd.Series:
         con = engine.connect("500MB", threads=1)
         tables = small_shop.tables(con, events=events)
-        contract.conform(tables["events"], "events").to_parquet(tmp_path / "events.parquet")
-        contract.conform(grocery_words.finish(tables["items"]), "items").to_parquet(tmp_path / "items.parquet")
-        return user_contexts(tmp_path / "events.parquet", tmp_path / "items.parquet", CUT + 1).sort_index()
+        log = contract.conform(tables["events"], "events").to_pyarrow()
+        items = contract.conform(grocery_words.finish(tables["items"]), "items").to_pyarrow()
+        return user_contexts(log, items, CUT + 1).sort_index()
 
     return contexts
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import ibis
+import pyarrow as pa
 from ibis.expr.types import IntegerValue, StringValue, Table
 
 from workbench.spelling import nearest
@@ -20,6 +21,8 @@ from workbench.spelling import nearest
 HEX = "0123456789abcdef"
 DIGITS = 15  # hexadecimal, so 60 bits
 ENGINES = ("duckdb", "spark")
+MOMENTS = {"events": ("timestamp", "event_id"), "pairs": ("event_time", "pair_id")}
+"""Tables with a moment in each row: the column that holds it, and the one by which rows of a day are sorted."""
 LARGE = 0.05  # of the memory: raw files swell to twenty times their size in tables and their copies
 
 
@@ -98,6 +101,28 @@ def one_machine(con: ibis.BaseBackend) -> list[str]:
     from workbench.data.spark import handover  # here, because it is an extra
 
     return list(handover.ONE_MACHINE)
+
+
+def load(con: ibis.BaseBackend, name: str, batches: pa.RecordBatchReader) -> Table:
+    """Keep record batches in the engine under `name`, without having all of them in memory at once."""
+    if distributed(con):
+        return con.create_table(name, batches, overwrite=True)
+    con.drop_table(name, force=True)
+    con.con.from_arrow(batches).create(name)
+    return con.table(name)
+
+
+def by_day(con: ibis.BaseBackend, name: str) -> bool:
+    """Whether a table of this name is written in files by day: a distributed engine's, if its rows have a moment."""
+    return distributed(con) and name in MOMENTS
+
+
+def save_by_day(con: ibis.BaseBackend, table: Table, folder: Path, name: str, only_day: str = "") -> Table:
+    """Write the table of this name in files by day (see `spark.days.write`), and read it back."""
+    from workbench.data.spark import days  # here, because it is an extra
+
+    days.write(con, table, folder, *MOMENTS[name], only_day)
+    return days.read(con, folder)
 
 
 def digest(*ids: StringValue, salt: str = "") -> StringValue:

@@ -10,6 +10,7 @@ from pathlib import Path
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -185,17 +186,17 @@ def noise_by_class(classes: pd.DataFrame, n: int = 20) -> Figure:
     return figure
 
 
-def file_of(stage: Stage, labelled: str) -> Path:
-    """The file of `01_governance` whose labels are judged.
+def table_of(stage: Stage, labelled: str) -> pa.Table:
+    """The table of `01_governance` whose labels are judged.
 
     Raises:
-        StageError: the parameter `labelled` has no such value, or that stage handed on no such file.
+        StageError: the parameter `labelled` has no such value, or that stage handed on no such table.
 
     """
     if labelled not in FILES:
         raise StageError(f"labelled is '{labelled}'{nearest(labelled, FILES)}: set it to {' or '.join(FILES)}")
     try:
-        return stage.input("01_governance", FILES[labelled])
+        return stage.table("01_governance", FILES[labelled])
     except StageError as error:
         raise StageError(f"labelled is '{labelled}', but {error}: {OTHERWISE}") from error
 

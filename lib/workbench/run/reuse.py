@@ -11,9 +11,10 @@ from typing import Any
 
 import grimp
 
-from workbench.artifacts import HashCache, StageError, check_unaltered, verified, versions
+from workbench.artifacts import HashCache, StageError, check_unaltered, verified
 from workbench.run.parameters import Notebook, tree_of
 from workbench.run.status import Run, StageFolder, all_runs
+from workbench.versions import versions
 
 LIB = "workbench"
 # what these do changes how results look or where they lie, never what they are
@@ -71,11 +72,16 @@ def _inputs_equal(found: StageFolder, run: Run, cache: HashCache) -> bool:
     for entry in found.read("manifest.json", {"inputs": []})["inputs"]:
         if "stage" in entry:
             present = verified(run.stage(entry["stage"]).folder).get(entry["path"], {})
-            if present.get("sha256") != entry["sha256"]:
+            if _content(present) != _content(entry):
                 return False
         elif not Path(entry["path"]).is_file() or cache.sha256(Path(entry["path"])) != entry["sha256"]:
             return False
     return True
+
+
+def _content(entry: dict[str, Any]) -> str | None:
+    """What a file is known by: equal tables differ on the disk each time that they are encrypted."""
+    return entry.get("content", entry.get("sha256"))
 
 
 def intact(stage: StageFolder, cache: HashCache) -> bool:

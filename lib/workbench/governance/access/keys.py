@@ -20,6 +20,7 @@ FOOTER, MANIFEST, AUDIT = "footer", "manifest", "audit"
 PSEUDONYMS, IDENTITIES, RELEASES = "pseudonyms", "identities", "releases"
 NAMES = (*GROUPS, FOOTER, MANIFEST, AUDIT, PSEUDONYMS, IDENTITIES, RELEASES)
 EVERYONE = (FOOTER, MANIFEST, AUDIT)  # what any role needs: to see which columns there are, and that all is as it was
+WRAPPING = (*GROUPS, FOOTER, IDENTITIES)  # what they wrap can be wrapped anew, and then their old versions go
 FIXED = (AUDIT, PSEUDONYMS, RELEASES)  # what they made is compared with what they make: not replaced with the others
 OWNER = "owner"
 KEY_BYTES = 32
@@ -79,6 +80,11 @@ class KeyFile:
                 return key
         raise Denied(f"the key file of {self.role} holds no version {number} of the key '{name}': ask for a newer file")
 
+    @property
+    def named(self) -> str:
+        """The role that the file is made for; the owner's is made for none."""
+        return "" if self.role == OWNER else self.role
+
     def holds(self, name: str) -> bool:
         """Whether the key is in this file."""
         return name in self.versions
@@ -93,9 +99,9 @@ class KeyFile:
         fresh = {name: (*self._of(name), _make(name, self._of(name)[-1].version + 1)) for name in names}
         return KeyFile(self.role, {**self.versions, **fresh})
 
-    def newest_only(self) -> "KeyFile":
-        """The same file without the versions that a rotation has replaced."""
-        return KeyFile(self.role, {name: keys[-1:] for name, keys in self.versions.items()})
+    def newest_only(self, names: Iterable[str]) -> "KeyFile":
+        """The same file without the versions of these keys that a rotation has replaced."""
+        return KeyFile(self.role, {**self.versions, **{name: self._of(name)[-1:] for name in names}})
 
     def save(self, path: Path) -> Path:
         """Write the file, readable by its owner alone; a reader sees the old one or the new one."""

@@ -10,6 +10,7 @@ decrypt take a key's name and at most a few kilobytes, as here.
 """
 
 import base64
+import fcntl
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -57,7 +58,10 @@ class LocalKms:
         try:
             return aes_key_unwrap(self.keys.version(name, version).secret, base64.b64decode(text, validate=True))
         except (InvalidUnwrap, ValueError) as error:
-            raise Tampered(f"a wrapped key of '{name}' was altered, or made with other master keys") from error
+            raise Tampered(
+                f"a wrapped key of '{name}' was altered, or made with another key file: use that one, or make the data "
+                "anew with `workbench run --force`"
+            ) from error
 
     def outdated(self, wrapped: str) -> bool:
         """See `Kms`."""
@@ -71,12 +75,13 @@ class Material:
     def __init__(self, folder: Path, kms: Kms):
         self.file = folder / MATERIAL
         self.kms = kms
-        self.wrapped: dict[str, str] = read_json(self.file) if self.file.exists() else {}
+        self.wrapped: dict[str, str] = self._kept()
+        self._fresh: dict[str, str] = {}  # what is not saved yet
 
     def add(self, name: str, key: bytes) -> str:
         """Keep a key under a master key; gives its reference."""
         reference = secrets.token_hex(16)
-        self.wrapped[reference] = self.kms.wrap(name, key)
+        self._put(reference, self.kms.wrap(name, key))
         return reference
 
     def key(self, reference: str) -> bytes:
@@ -85,9 +90,29 @@ class Material:
             raise Tampered(f"{self.file} lacks a key that the data name: restore it from a copy")
         return self.kms.unwrap(self.wrapped[reference])
 
+    def rewrap(self) -> int:
+        """Wrap anew what older versions of the master keys wrap; how many keys were."""
+        old = [reference for reference, wrapped in self.wrapped.items() if self.kms.outdated(wrapped)]
+        for reference in old:
+            name = _parts(self.wrapped[reference])[0]
+            self._put(reference, self.kms.wrap(name, self.kms.unwrap(self.wrapped[reference])))
+        return len(old)
+
     def save(self) -> Path:
-        """Write the folder's file, at once."""
-        return write_json(self.file, self.wrapped)
+        """Write what is new into the folder's file, at once; what another process has added meanwhile stays."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self.file.with_name(f".{MATERIAL}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.wrapped = self._kept() | self._fresh
+            self._fresh = {}
+            return write_json(self.file, self.wrapped)
+
+    def _put(self, reference: str, wrapped: str) -> None:
+        self.wrapped[reference] = self._fresh[reference] = wrapped
+
+    def _kept(self) -> dict[str, str]:
+        kept: dict[str, str] = read_json(self.file) if self.file.exists() else {}
+        return kept
 
 
 def rewrap(folders: Iterable[Path], kms: Kms) -> int:
@@ -95,13 +120,9 @@ def rewrap(folders: Iterable[Path], kms: Kms) -> int:
     count = 0
     for folder in folders:
         material = Material(folder, kms)
-        old = [reference for reference, wrapped in material.wrapped.items() if kms.outdated(wrapped)]
-        for reference in old:
-            name = _parts(material.wrapped[reference])[0]
-            material.wrapped[reference] = kms.wrap(name, kms.unwrap(material.wrapped[reference]))
-        if old:
+        if found := material.rewrap():
             material.save()
-        count += len(old)
+        count += found
     return count
 
 

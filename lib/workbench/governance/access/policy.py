@@ -18,7 +18,7 @@ from workbench.spelling import nearest
 
 GROUPS = ("ids", "quasi", "text", "measures")
 """Column groups; each has a key of its own."""
-PURPOSES = ("training", "evaluation", "reporting", "reidentification", "erasure")
+PURPOSES = ("governance", "training", "evaluation", "reporting", "reidentification", "erasure")
 EFFECTS = ("allow", "deny")
 ANY = "*"
 SHIPPED = Path(__file__).with_name("policy.csv")

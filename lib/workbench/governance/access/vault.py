@@ -26,12 +26,13 @@ import pyarrow.parquet.encryption as pe
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from workbench.governance.access.keys import FOOTER, KEY_BYTES, MANIFEST, Denied, KeyFile
+from workbench.governance.access.keys import FOOTER, IDENTITIES, KEY_BYTES, MANIFEST, Denied, KeyFile
 from workbench.governance.access.kms import Kms, LocalKms, Material, Tampered
 from workbench.governance.access.policy import GROUPS
 from workbench.spelling import nearest
 
 ALGORITHM = "AES_GCM_V1"
+TOLD = b"workbench.groups"  # where a table's schema tells the groups of its columns
 MAGIC = b"WBSEAL01"
 CHUNK = 1 << 20
 TAG = 16  # bytes of authentication that each chunk ends with
@@ -58,7 +59,7 @@ class Vault:
         Args:
             relative: the file below the folder.
             table: a table, or a reader whose batches are written one by one.
-            groups: of each column, one of `GROUPS`.
+            groups: of each column, one of `GROUPS` or the key of identities.
 
         Raises:
             ValueError: a column has no group, or an unknown one.
@@ -73,7 +74,8 @@ class Vault:
         )  # fmt: skip
         properties = self._factory().file_encryption_properties(pe.KmsConnectionConfig(), config)
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        with pq.ParquetWriter(part, table.schema, encryption_properties=properties) as writer:
+        told = (table.schema.metadata or {}) | {TOLD: json.dumps(dict(groups)).encode()}
+        with pq.ParquetWriter(part, table.schema.with_metadata(told), encryption_properties=properties) as writer:
             for batch in table.to_batches() if isinstance(table, pa.Table) else table:
                 writer.write_batch(batch)
         self.material.save()  # before the data are there, so that no file is ever without its keys
@@ -109,6 +111,11 @@ class Vault:
     def schema(self, relative: str) -> pa.Schema:
         """Names and types of a table's columns, which every role may see."""
         return self._open(relative).schema_arrow
+
+    def groups(self, relative: str) -> dict[str, str]:
+        """The group of each of a table's columns, which every role may see."""
+        found: dict[str, str] = json.loads(self.schema(relative).metadata[TOLD])
+        return found
 
     def seal(self, relative: str, data: bytes, group: str) -> Path:
         """Write bytes so that only who holds the group's key reads them."""
@@ -206,7 +213,7 @@ def _leaves(schema: pa.Schema, groups: Mapping[str, str]) -> dict[str, list[str]
     if lacking := [name for name in schema.names if name not in groups]:
         raise ValueError(f"column '{lacking[0]}' has no group: give it one of {', '.join(GROUPS)}")
     for group in groups.values():
-        if group not in GROUPS:
+        if group not in (*GROUPS, IDENTITIES):
             raise ValueError(f"there is no group '{group}'{nearest(group, GROUPS)}; known are {', '.join(GROUPS)}")
     empty = io.BytesIO()
     pq.write_table(schema.empty_table(), empty)

@@ -5,7 +5,7 @@ probability below 1e-20. A plain hash would do nothing of the kind: ids are few,
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import ibis
 import pyarrow as pa
@@ -67,3 +67,10 @@ def in_table(table: Table, secret: bytes, people: bool = True) -> Table:
         kind = table.doc_id.split("-")[0]
         changed["doc_id"] = (kind == "item").ifelse(table.doc_id, kind + "-" + alias(table.doc_id))
     return table.mutate(**changed)
+
+
+def users(tables: Iterable[Table]) -> list[str]:
+    """The raw ids of all users that the tables name, in order."""
+    named = [table.select("user_id").distinct() for table in tables if "user_id" in table.columns]
+    found = set().union(*(each.to_pyarrow()["user_id"].to_pylist() for each in named)) - {None}
+    return sorted(found)
