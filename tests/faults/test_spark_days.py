@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workbench.data import engine
+from workbench.keeping import Plain, encrypted
+
 days = pytest.importorskip("workbench.data.spark.days")
 
 DAY, OTHER = "2024-03-02", "2024-03-03"
@@ -85,3 +88,16 @@ def test_a_day_is_a_date_and_needs_other_days(spark: Any, written: Path, tmp_pat
         write(spark, events(), written, "3 March")
     with pytest.raises(ValueError, match="has no days: leave only_day empty once"):
         write(spark, events(), tmp_path / "nothing", DAY)
+
+
+def test_a_later_stage_reads_the_days_without_spark(spark: Any, tmp_path: Path) -> None:
+    table = spark.create_table("days_to_write", events(), overwrite=True)
+    assert engine.by_day(spark, "events")
+    assert not engine.by_day(spark, "items")
+    assert not engine.by_day(engine.connect("500MB"), "events")
+    handed = engine.save_by_day(spark, table, tmp_path / "events.parquet", "events")
+    assert not encrypted(tmp_path / "events.parquet")
+    read = Plain().read(tmp_path, "events.parquet").to_pandas()
+    pd.testing.assert_frame_equal(read, events(), check_dtype=False)
+    assert handed.count().execute() == len(read)
+    assert Plain().read(tmp_path, "events.parquet", ["value"]).num_columns == 1
