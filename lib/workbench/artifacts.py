@@ -190,18 +190,22 @@ class Stage:
             The table, whose file is recorded as an input; None if no run is named, or there is no previous one.
 
         """
-        if not run:
+        folder = self._earlier(run)
+        if folder is None:
             return None
-        if run == "previous":
-            folder = self.outputs / "latest-ok" / str(self._parameters().get("profile", "")) / self.name
-            if not folder.exists():
-                return None
-        else:
-            folder = self.outputs / run / self.name
         if relative not in verified(folder):
             raise StageError(f"{folder} handed on no '{relative}': name a later run")
         self.source(origin(folder) / relative)
         return self._read(folder, relative)
+
+    def carry(self, run: str, tables: Iterable[str]) -> None:
+        """Have tables that an earlier run handed on in folders stand here too, as links to their files."""
+        folder = origin(self._earlier(run) or self.folder)
+        found = [path for path in verified(folder) if path.startswith(tuple(f"{table}/" for table in tables))]
+        if not found:
+            raise StageError(f"{folder} handed on no table by days: run all days once, with engine: spark")
+        for relative in found:
+            os.link(folder / relative, self.path(relative))
 
     def input(self, stage_name: str, relative: str) -> Path:
         """Path of a file (or of a folder of files) that an upstream stage handed on, after checking its hash."""
@@ -216,6 +220,13 @@ class Stage:
                 raise StageError(f"{path} is missing or was altered after {stage_name} ended: run that stage again")
             self._inputs[stage_name, entry["path"]] = {"stage": stage_name, **entry}
         return origin(folder) / relative
+
+    def _earlier(self, run: str) -> Path | None:
+        """This stage's folder in a run that is named, or in the last one that ended ok."""
+        if run != "previous":
+            return self.outputs / run / self.name if run else None
+        folder = self.outputs / "latest-ok" / str(self._parameters().get("profile", "")) / self.name
+        return folder if folder.exists() else None
 
     def table(self, stage_name: str, relative: str, columns: Iterable[str] | None = None) -> "pa.Table":
         """A table that an upstream stage handed on, or these columns of it, after checking its file's hash."""

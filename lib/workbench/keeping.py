@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:  # the runner reads manifests without pyarrow
     import pyarrow as pa
 
+DAY = "day"  # names the folders of a table that lies in a folder for each day
 ENCRYPTED = b"PARE"  # what a Parquet file with an encrypted footer begins with
 
 
@@ -57,16 +58,14 @@ class Plain:
             raise KeepingError(
                 f"{folder / relative} is encrypted: call custody.guard(stage, purpose) after the stage is opened"
             )
-        chosen = None if columns is None else list(columns)
-        return pq.read_table(folder / relative, columns=chosen, partitioning=None)  # a folder's day is in its rows
+        table = pq.read_table(folder / relative, columns=None if columns is None else list(columns))
+        return table.drop_columns(DAY) if (folder / relative).is_dir() and DAY in table.column_names else table
 
     def batches(self, folder: Path, relative: str) -> pa.RecordBatchReader:
         """See `Keeper`."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow.dataset as pd
 
-        file = pq.ParquetFile(folder / relative)
-        return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+        return pd.dataset(folder / relative).scanner().to_reader()
 
     def check(self, manifest: Mapping[str, Any], where: str) -> None:
         """See `Keeper`; nobody vouched, and hashes alone are compared."""
@@ -89,7 +88,7 @@ def stream(table: Any) -> tuple[pa.Schema, Any]:
 
 
 def encrypted(path: Path) -> bool:
-    """Whether a file is Parquet with an encrypted footer; a folder of files by day never is."""
+    """Whether a file is Parquet with an encrypted footer."""
     if path.is_dir():
         return False
     with path.open("rb") as file:

@@ -20,7 +20,7 @@ from workbench.data import engine
 from workbench.data.spark import days
 
 rows, folder = int(sys.argv[1]), Path(sys.argv[2])
-con = engine.connect("600MB", engine="spark", spark_master="local-cluster[2,1,768]", temp_directory=folder)
+con = engine.connect("600MB", engine="local-cluster[2,1,768]", temp_directory=folder)
 
 
 @ibis.udf.scalar.pyarrow

@@ -181,6 +181,43 @@ def test_a_manifest_shows_that_a_file_is_an_older_or_another_one(safe, owner):
     assert vault.verify(manifest, signature, owner.rotated([keys.MANIFEST]))
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"a": 1}', b"\xff\xfe", b"[" * 100_000, b'{"a": "ids:1:x"}']
+)
+def test_wrapped_keys_that_are_none_are_refused(safe, owner, content):
+    (safe.folder / kms.MATERIAL).write_bytes(content)
+    assert outcome(safe.folder, owner, "data/events.parquet") == "rejected"
+
+
+@pytest.mark.parametrize("text", ["idz:1:{key}", "ids:²:{key}", "ids:1", "ids:1:{key}:", "ids:1:é", "ids::{key}"])
+def test_a_wrapped_key_that_is_none_is_refused(safe, owner, text):
+    service = kms.LocalKms(owner)
+    with pytest.raises(Tampered):
+        service.unwrap(text.format(key=service.wrap("ids", bytes(32)).rpartition(":")[2]))
+
+
+def test_what_is_altered_shows_batch_by_batch_too(safe, owner):
+    path = safe.folder / "data/events.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+    with pytest.raises(Tampered, match="does not decrypt"):
+        list(vault.Vault(safe.folder, owner).batches("data/events.parquet"))
+
+
+def test_a_signature_that_is_none_is_refused(owner):
+    signature = vault.sign({"a": 1}, owner)
+    for text in ("", ":", "1:é", "²:" + signature[2:], "x" + signature, signature + "é"):
+        assert not vault.verify({"a": 1}, text, owner)
+
+
+def test_two_at_once_lose_no_keys(tmp_path, owner):
+    one, other = vault.Vault(tmp_path, owner), vault.Vault(tmp_path, owner)
+    one.seal("a.bin", b"a", "text")
+    other.seal("b.bin", b"b", "text")
+    one.seal("c.bin", b"c", "ids")
+    assert [vault.Vault(tmp_path, owner).unseal(f"{name}.bin") for name in "abc"] == [b"a", b"b", b"c"]
+
+
 # ---- keys
 
 

@@ -1,7 +1,11 @@
 """The benchmarks' common parts, and the runner's overhead on a toy."""
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +13,7 @@ import ibis
 import pandas as pd
 import pytest
 
-from benchmarks import governance_speed
+from benchmarks import anonymity, encryption, governance_speed
 from benchmarks.__main__ import main
 from benchmarks.record import line, record, recorded
 from benchmarks.runner_overhead import check_nothing_ran, measure, script_of
@@ -170,3 +174,60 @@ def test_repairs_are_compared_as_numbers_where_they_are_numbers(
 def test_a_row_that_one_side_has_twice_differs() -> None:
     twice, once = (ibis.memtable({"key": ["x"] * n, "after": ["1"] * n}, schema=KEYED) for n in (2, 1))
     assert governance_speed.differing(twice, once).execute()["more"].tolist() == [1]
+
+
+def test_anonymity_of_a_small_crowd(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    anonymity.measure(1500, 1, repeats=1, bench=tmp_path)
+    rows = {row["name"]: row for row in recorded(tmp_path)}
+    assert rows["anonymity_suppressed"]["met"]
+    assert rows["anonymity_801_seconds"]["value"] > 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("Complete Journey: 801", "Storefront: 1,500", "In detail: 1,500"))
+
+
+def test_a_release_that_is_not_what_was_asked_for_ends_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anonymity.risks, "k_of", lambda *_: 4)
+    with pytest.raises(RuntimeError, match=r"Complete Journey: asked for .*k=5.*'k seen': 4"):
+        anonymity.show(anonymity.groceries(), 1)
+
+
+ATTACKS = [
+    encryption.Attack("flip", "data/users.parquet", encryption.Flip(-5, 1)),
+    encryption.Attack("flip", encryption.SEALED, encryption.Flip(-5, 1)),
+    encryption.Attack("cut", "data/pairs.parquet", encryption.Cut(0, 100)),
+]
+
+
+def test_attacks_are_refused_and_the_files_stay(tmp_path: Path) -> None:
+    folder = encryption.made(tmp_path / "small", encryption.keys.make(), 20, 10, 1)
+    assert encryption.attacked(folder, ATTACKS) == {("flip", encryption.REFUSED): 2, ("cut", encryption.REFUSED): 1}
+    assert folder.read(encryption.kms.MATERIAL)
+
+
+@pytest.mark.parametrize(
+    ("reader", "outcome"),
+    [
+        (lambda *_: False, "CHANGED DATA"),
+        (lambda *_: True, encryption.REJECTED),
+        (lambda *_: {}["x"], "KeyError in data/users.parquet: 'x'"),
+    ],
+)
+def test_what_an_unsafe_reader_does_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Callable[..., bool], outcome: str
+) -> None:
+    folder = encryption.made(tmp_path / "small", encryption.keys.make(), 20, 10, 1)
+    signed = {file: encryption.sha256(folder.path / file) for file in folder.files}
+    monkeypatch.setattr(encryption.Folder, "read", reader)
+    assert encryption.outcome(folder, ATTACKS[0], signed) == outcome
+
+
+def _dies_at_the_second(folder: encryption.Folder, attacks: list[encryption.Attack], pipe: Connection) -> None:
+    pipe.send(encryption.REFUSED)
+    if len(attacks) > 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def test_a_reader_that_ends_its_process_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encryption, "try_all", _dies_at_the_second)
+    found = encryption.watched(encryption.Folder(tmp_path, encryption.keys.make(), {}, {}), ATTACKS)
+    assert found == {("flip", encryption.REFUSED): 1, ("flip", "ends the process"): 1, ("cut", encryption.REFUSED): 1}

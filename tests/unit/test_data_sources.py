@@ -8,6 +8,7 @@ import pytest
 from workbench import cli
 from workbench.data import sources
 from workbench.data.collected import MAIN, SourceError
+from workbench.data.raw import mapping
 
 ROOT = Path(__file__).parents[2]
 
@@ -147,3 +148,29 @@ def test_every_source_declares_what_a_profile_and_a_report_need(name):
 def test_each_shape_has_a_main_table_and_commands_know_them():
     assert set(MAIN) >= {"behaviour", "promotions", "judged", "histories", "texts", "experiments"}
     assert {command.callback.__name__ for command in cli.app.registered_commands} >= {"check", "fetch"}
+
+
+def test_what_later_stages_may_know_of_a_source():
+    journey = sources.find("complete_journey").declared
+    assert journey["source"] == "complete_journey"
+    assert {"age", "income"} <= set(journey["quasi_identifiers"])
+    assert (journey["sensitive"], journey["generated"]) == (["income"], False)
+    assert sources.find("storefront").declared["generated"] is True
+    assert [name for name in sources.SOURCES if sources.find(name, "somewhere").declared["generated"]] == ["storefront"]
+
+
+USERS = {"files": "u.csv", "columns": {"user_id": "id", "age": "age", "town": "town"}}
+
+
+def test_a_profile_declares_what_narrows_its_own_people_down(tmp_path):
+    declared = {"quasi_identifiers": ["age", "town"], "sensitive": ["town"]}
+    found = sources.find("tables", str(tmp_path), {"users": USERS | declared}).declared
+    assert found == {"source": "tables", **declared, "generated": False}
+    assert sources.find("tables", str(tmp_path)).declared["quasi_identifiers"] == []
+
+
+def test_people_are_declared_among_the_columns_of_users():
+    with pytest.raises(SourceError, match="users: quasi_identifiers: 'agee' is not among the columns"):
+        mapping.check("users", USERS | {"quasi_identifiers": ["agee"]})
+    with pytest.raises(SourceError, match="items: sensitive are columns of users: declare them there"):
+        mapping.check("items", {"files": "i.csv", "columns": {"item_id": "a", "title": "b"}, "sensitive": ["title"]})

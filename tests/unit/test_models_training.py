@@ -11,8 +11,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from workbench.governance.access import keys
+from workbench.governance.access.checkpoints import SealedCheckpoints
+from workbench.governance.access.kms import Tampered
+from workbench.governance.access.vault import Vault
 from workbench.models import base
-from workbench.models.checkpoints import last_checkpoint
+from workbench.models.checkpoints import MARK, last_checkpoint
 from workbench.models.device import choose_device
 from workbench.models.finetuning import fine_tune, pair_loss, training_pairs
 from workbench.models.training import TrainingError, TrainSettings, train
@@ -81,12 +85,18 @@ def test_the_same_seed_gives_the_same_weights(unbroken, tmp_path):
     assert_equal(weights(model), unbroken[0])
 
 
-def test_killed_and_resumed_ends_with_the_weights_of_the_unbroken(unbroken, tmp_path):
+def sealed(folder: Path) -> SealedCheckpoints:
+    """Checkpoints under lock, by keys that lie in the folder too."""
+    return SealedCheckpoints(Vault(folder, keys.open_keys(folder / "owner.json")), folder / "checkpoint")
+
+
+@pytest.mark.parametrize("where", ["folder / 'checkpoint'", "sealed(folder)"])
+def test_killed_and_resumed_ends_with_the_weights_of_the_unbroken(unbroken, tmp_path, where):
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import torch, workbench.models.training as t\n"
         "from pathlib import Path\n"
-        "from test_models_training import tune, weights\n"
+        "from test_models_training import sealed, tune, weights\n"
         "from safetensors.torch import save_file\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "if sys.argv[1] == 'slow':\n"  # as on a slow machine: time to be killed between two checkpoints
@@ -95,29 +105,61 @@ def test_killed_and_resumed_ends_with_the_weights_of_the_unbroken(unbroken, tmp_
         "        if self.state.global_step > 9: time.sleep(0.5)\n"
         "        return step(self, *a, **k)\n"
         "    t._BatchTrainer.training_step = slow\n"
-        "model, result = tune(folder / 'checkpoint')\n"
+        f"model, result = tune({where})\n"
         "save_file({name: w.contiguous() for name, w in weights(model).items()}, folder / 'weights.safetensors')\n"
     )
-    command, environment = [sys.executable, "-c", script], os.environ | {"OMP_NUM_THREADS": "1"}
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-c", script]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(scratch)}
     broken = subprocess.Popen([*command, "slow"], env=environment)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180  # a busy machine is no reason to fail
     while last_checkpoint_step(tmp_path) is None:
         assert broken.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline, "no checkpoint within a minute"
+        assert time.monotonic() < deadline, "no checkpoint within three minutes"
         time.sleep(0.05)
     time.sleep(0.8)
     broken.send_signal(signal.SIGKILL)
     assert broken.wait() == -signal.SIGKILL
     half = tmp_path / "checkpoint" / "checkpoint-999"  # what a kill in the middle of writing leaves
     half.mkdir()
-    (half / "trainer_state.json").write_text('{"epoch": 0.')
+    if "sealed" in where:
+        assert list(scratch.iterdir())  # plain ones lie here while it trains
+        left = [path for path in (tmp_path / "checkpoint").rglob("*") if path.is_file()]
+        assert {path.suffix for path in left if path.name != "keys.json"} <= {".sealed", ".part"}
+        assert not any(b"adam" in path.read_bytes() or b"encoder" in path.read_bytes() for path in left)
+        sealed(tmp_path).keep("checkpoint-999/optimizer.pt", b"half")
+        (half / ".model.safetensors.sealed.1.part").touch()
+    else:
+        (half / "trainer_state.json").write_text('{"epoch": 0.')
     subprocess.run([*command, "go on"], env=environment, check=True)
     assert not half.exists()
+    assert not [path for path in scratch.iterdir() if path.name.startswith("workbench-")]
     assert_equal(load_file(tmp_path / "weights.safetensors"), unbroken[0])
 
 
 def last_checkpoint_step(folder: Path) -> str | None:
-    return next((str(p) for p in (folder / "checkpoint").glob("checkpoint-*/trainer_state.json")), None)
+    return next((str(p) for p in (folder / "checkpoint").glob("checkpoint-*/trainer_state.json*")), None)
+
+
+def test_sealed_checkpoints_of_a_training_that_had_ended(unbroken, tmp_path, monkeypatch):
+    tune(sealed(tmp_path))
+    monkeypatch.setattr("transformers.Trainer.train", lambda *a, **k: pytest.fail("it trained again"))
+    model, result = tune(sealed(tmp_path))
+    assert_equal(weights(model), unbroken[0])
+    pd.testing.assert_frame_equal(result.curve, unbroken[1].curve)
+    assert len({name.partition("/")[0] for name in sealed(tmp_path).names()} - {MARK}) == 2  # the best and the last
+    monkeypatch.undo()
+    other = weights(tune(sealed(tmp_path), learning_rate=5e-4)[0])
+    assert not all(torch.equal(other[name], unbroken[0][name]) for name in other)
+
+
+def test_a_sealed_checkpoint_that_was_altered_ends_the_training(tmp_path):
+    tune(sealed(tmp_path))
+    path = next((tmp_path / "checkpoint").glob("*/model.safetensors.sealed"))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(Tampered, match="does not decrypt"):
+        tune(sealed(tmp_path))
 
 
 def test_a_training_that_had_ended_is_not_trained_on(unbroken, tmp_path, monkeypatch):

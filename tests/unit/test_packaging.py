@@ -130,23 +130,16 @@ def sources() -> dict[str, str]:
     return found
 
 
-EXTRAS = {"lib/workbench/data/spark/": "spark"}
-"""Rooms of the lib that an extra is for, which nothing imports unless it is asked for."""
-
-
-def test_every_import_of_lib_and_notebooks_is_a_declared_dependency(declared, project):
-    extras = project["project"]["optional-dependencies"]
-    extra = {
-        (canonicalize_name(Requirement(text).name), room) for room, name in EXTRAS.items() for text in extras[name]
-    }
+def test_every_import_of_lib_and_notebooks_is_a_declared_dependency(project, declared):
     owners = packages_distributions()
     own = {*sys.stdlib_module_names, "workbench"}
+    extra = [Requirement(text).name for text in project["project"]["optional-dependencies"]["spark"]]
     found = {(name, path) for path, source in sources().items() for name in imported(ast.parse(source)) - own}
     undeclared = [
         (name, path)
         for name, path in sorted(found)
-        for known in [{canonicalize_name(owner) for owner in owners.get(name, [])}]
-        if not declared.keys() & known and not any(owner in known and path.startswith(room) for owner, room in extra)
+        if not declared.keys() & map(canonicalize_name, owners.get(name, []))
+        and not (name in extra and path.startswith("lib/workbench/data/spark/"))
     ]
     assert not undeclared, "add these to the dependencies of pyproject.toml"
 

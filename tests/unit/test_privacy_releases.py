@@ -13,6 +13,7 @@ from scipy.stats import beta, chisquare
 from tests.benchmarks import dp_audit
 
 from workbench.data import engine
+from workbench.governance.privacy import releases
 from workbench.governance.privacy.releases import (
     Budget,
     Ledger,
@@ -377,6 +378,7 @@ def test_a_release_killed_while_noise_is_drawn_is_spent_and_not_known(con, tmp_p
     code = """
 import time
 from workbench.data import engine
+from workbench.governance.privacy import releases
 def slow(*_):
     print("drawing", flush=True)
     time.sleep(60)
@@ -431,3 +433,75 @@ for number in range(30):
     assert all(process.returncode == 0 for process in processes)
     assert sum(text.count("paid") for text in said) == 40
     assert Ledger(path, Budget(2.0), SECRET).spent == Budget(2.0)
+
+
+# ---- what a shop asks
+
+
+BOUNDED = {"categories": 2, "days": 3, "queries": 2, "spending": 100.0}
+
+
+@pytest.fixture
+def shop_log() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Events of 200 users over 10 days, and the items; one user types what nobody else does."""
+    random, rows = np.random.default_rng(1), 4000
+    items = pd.DataFrame({"item_id": [f"i{n}" for n in range(9)], "category": ["A > x", "B > y", "C > z"] * 3})
+    events = pd.DataFrame({
+        "user_id": random.integers(0, 200, rows).astype(str), "item_id": random.choice(items["item_id"], rows),
+        "event_type": random.choice(["impression", "click", "purchase"], rows),
+        "timestamp": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(random.integers(0, 240, rows), "h"),
+        "query": random.choice(["red shoes", "hat"], rows), "value": random.gamma(2, 20, rows).round(2),
+    })  # fmt: skip
+    events.loc[events["event_type"] != "purchase", "value"] = None
+    events.loc[events.index[events["event_type"] == "click"][0], "query"] = "the lonely query"
+    return events, items
+
+
+def test_a_shop_asks_for_counts_sums_and_means_by_category_day_and_query(con, ledger, shop_log):
+    asked = {each.query.name: each for each in releases.questions.asked(*shop_log, BOUNDED, 0.3, 1e-6)}
+    assert {each.query.statistic for each in asked.values()} == {"count", "sum", "mean"}
+    assert asked["spending by category"].query.keys == ("A", "B", "C")
+    assert len(asked["users by day"].query.keys) == 10
+    assert asked["users by query"].query.keys is None
+    assert asked["users by query"].cost == Budget(0.3, 1e-6)
+    assert all(each.cost.delta == 0 for name, each in asked.items() if name != "users by query")
+    assert asked["users by day"].contributions.shape[0] == (shop_log[0]["event_type"] != "impression").sum()
+    outcomes = {name: releases.questions.answer(con, each, ledger) for name, each in asked.items()}
+    assert all(each.paid == asked[name].cost and not each.refused for name, each in outcomes.items())
+    assert "the lonely query" not in set(outcomes["users by query"].table["key"])
+    assert ledger.spent == Budget(1.5, 1e-6)
+    again = [releases.questions.answer(con, each, ledger) for each in asked.values()]
+    assert all(each.paid == Budget(0) for each in again)
+    for one, other in zip(again, outcomes.values(), strict=True):
+        pd.testing.assert_frame_equal(one.table, other.table)
+
+
+def test_what_is_beyond_the_budget_is_refused_before_the_data_are_read(con, ledger, shop_log):
+    [question, *_] = releases.questions.asked(*shop_log, BOUNDED, 0.5, 1e-6)
+    releases.questions.answer(con, question, ledger)
+    unreadable = replace(releases.questions.beyond(question, ledger), contributions=None)
+    outcome = releases.questions.answer(con, unreadable, ledger)
+    assert outcome.table is None
+    assert "asks for ε = 2" in outcome.refused
+    assert "ε = 1.5, δ = 1e-05 are left" in outcome.refused
+    assert ledger.spent == Budget(0.5)
+
+
+def test_errors_of_generated_data_are_of_the_noise_and_of_what_was_cut_off(con, ledger, shop_log):
+    asked = {each.query.name: each for each in releases.questions.asked(*shop_log, BOUNDED, 0.5, 1e-6)}
+    wide = {each.query.name: each for each in releases.questions.asked(
+        *shop_log, {"categories": 3, "days": 10, "queries": 3, "spending": 5000.0}, 0.5, 1e-6)}  # fmt: skip
+    for name in ("buyers by category", "spending by category"):
+        tight = releases.questions.real_errors(con, releases.questions.answer(con, asked[name], ledger), ledger)
+        loose = releases.questions.real_errors(con, releases.questions.answer(con, wide[name], ledger), ledger)
+        assert loose["cut_off"] == pytest.approx(0, abs=1e-6)
+        assert tight["cut_off"] > 0
+        assert tight["noise"] < 6 * tight["expected"]  # the mean of three: above it once in millions
+    refused = releases.questions.answer(con, releases.questions.beyond(asked["users by day"], ledger), ledger)
+    with pytest.raises(ValueError, match="was refused"):
+        releases.questions.real_errors(con, refused, ledger)
+
+
+def test_bounds_of_a_shop_s_questions_are_all_given(shop_log):
+    with pytest.raises(ValueError, match="categories, days, queries, spending"):
+        releases.questions.asked(*shop_log, {"categories": 2}, 0.5, 1e-6)

@@ -6,23 +6,22 @@ digest of the raw id, read here as hexadecimal digits.
 
 import re
 import resource
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pyarrow as pa
 from ibis.expr.types import IntegerValue, StringValue, Table
 
+from workbench import temporary
 from workbench.spelling import nearest
 
 HEX = "0123456789abcdef"
 DIGITS = 15  # hexadecimal, so 60 bits
 ENGINES = ("duckdb", "spark")
-MOMENTS = {"events": ("timestamp", "event_id"), "pairs": ("event_time", "pair_id")}
-"""Tables with a moment in each row: the column that holds it, and the one by which rows of a day are sorted."""
+MASTER = re.compile(r"spark://|k8s://|yarn$|local")  # how the address of a Spark cluster begins
 LARGE = 0.05  # of the memory: raw files swell to twenty times their size in tables and their copies
 
 
@@ -32,7 +31,6 @@ def connect(
     temp_directory: str | Path = "",
     raw: Iterable[Path] = (),
     engine: str = "duckdb",
-    spark_master: str = "local[2]",
 ) -> ibis.BaseBackend:
     """Open the engine: DuckDB, embedded, or Spark.
 
@@ -41,31 +39,35 @@ def connect(
         threads: worker threads; 0 leaves the choice to the engine.
         temp_directory: where it spills, made if missing; the system's temporary folder if empty. Each connection gets
             a folder of its own in there, because the engine names its spill files alike in every process; the folder
-            goes with the connection, or at the latest with the process.
+            goes with the connection, or at the latest with the process. What a killed process left there goes now.
         raw: the files that are going to be read. Where they are large against the memory, tables are kept in a file in
             that folder: compressed, to an eighth of what they take in memory, and without a second writing when they
             have to leave it. Small ones are kept in memory, which is faster by half.
-        engine: "duckdb" or "spark"; Spark keeps all tables in files in a folder of its own there.
-        spark_master: where Spark runs, see `spark.session.connect`.
+        engine: "duckdb"; or "spark", embedded, or the address of a Spark cluster, see `spark.session.connect`. Spark
+            keeps all tables in files in a folder of its own there.
 
     Raises:
         ValueError: there is no such engine, or `memory_limit` is no size.
 
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine '{engine}' is not known{nearest(engine, ENGINES)}: write {' or '.join(ENGINES)}")
-    if engine == "spark":
+    if engine not in ENGINES and not MASTER.match(engine):
+        meant = nearest(engine, ENGINES)
+        raise ValueError(f"engine '{engine}' is not known{meant}: write duckdb, spark, or a Spark cluster's address")
+    if engine != "duckdb":
         from workbench.data.spark import session  # here, because it is an extra
 
-        return session.connect(spark_master, f"{round(_bytes(memory_limit) / 2**20)}m", temp_directory)
+        master = "local[2]" if engine == "spark" else engine
+        return session.connect(master, f"{round(_bytes(memory_limit) / 2**20)}m", temp_directory)
     settings: dict[str, object] = {"memory_limit": memory_limit, "preserve_insertion_order": False}
     settings |= {"threads": threads} if threads else {}
     if temp_directory:
         Path(temp_directory).mkdir(parents=True, exist_ok=True)
-    spill = tempfile.mkdtemp(prefix="workbench-", dir=temp_directory or None)
+    temporary.sweep(Path(temp_directory) if temp_directory else None)
+    folder = temporary.Folder(Path(temp_directory) if temp_directory else None)
+    spill = str(folder.path)
     large = sum(path.stat().st_size for path in raw) > _bytes(memory_limit) * LARGE
     con = ibis.duckdb.connect(Path(spill) / "tables.duckdb" if large else ":memory:", temp_directory=spill, **settings)
-    weakref.finalize(con, shutil.rmtree, spill, ignore_errors=True)
+    weakref.finalize(con, folder.remove)
     con.raw_sql("SET enable_progress_bar = false")  # in a notebook it would be a widget
     return con
 
@@ -89,6 +91,50 @@ def keep(con: ibis.BaseBackend, name: str, table: Table) -> Table:
     return con.create_table(name, table, overwrite=True)
 
 
+def load(con: ibis.BaseBackend, name: str, path: Path, batches: pa.RecordBatchReader) -> Table:
+    """Take what was written as a table of the engine, without having all of it in memory at once.
+
+    Args:
+        con: the engine.
+        name: under which it is kept.
+        path: what was written; a distributed engine reads it there, for it wrote it itself (`spread`).
+        batches: the same, decrypted.
+
+    """
+    if distributed(con):
+        from workbench.data.spark import days  # here, because it is an extra
+
+        return days.read(con, path) if path.is_dir() else con.read_parquet(str(path), table_name=name)
+    con.drop_table(name, force=True)
+    con.con.from_arrow(batches).create(name)
+    return con.table(name)
+
+
+def spread(table: Any, path: Path, only_day: str = "") -> bool:
+    """Have a distributed engine write its table itself: by days, where rows have a moment, else as one file.
+
+    Args:
+        table: of any kind; of another engine it is left alone.
+        path: where to.
+        only_day: an ISO date: write that day's rows anew, beside the other days that are there.
+
+    Returns:
+        Whether it was written.
+
+    """
+    con = ibis.get_backend(table) if isinstance(table, Table) else None
+    if con is None or not distributed(con):
+        return False
+    from workbench.data.spark import days  # here, because it is an extra
+
+    moment, order = days.MOMENTS.get(path.stem, ("", ""))
+    if moment in table.columns:
+        days.write(con, table, path, moment, order, only_day)
+    else:
+        table.to_parquet(path)
+    return True
+
+
 def distributed(con: ibis.BaseBackend) -> bool:
     """Whether the engine may run on several machines."""
     return con.name == "pyspark"
@@ -101,28 +147,6 @@ def one_machine(con: ibis.BaseBackend) -> list[str]:
     from workbench.data.spark import handover  # here, because it is an extra
 
     return list(handover.ONE_MACHINE)
-
-
-def load(con: ibis.BaseBackend, name: str, batches: pa.RecordBatchReader) -> Table:
-    """Keep record batches in the engine under `name`, without having all of them in memory at once."""
-    if distributed(con):
-        return con.create_table(name, batches, overwrite=True)
-    con.drop_table(name, force=True)
-    con.con.from_arrow(batches).create(name)
-    return con.table(name)
-
-
-def by_day(con: ibis.BaseBackend, name: str) -> bool:
-    """Whether a table of this name is written in files by day: a distributed engine's, if its rows have a moment."""
-    return distributed(con) and name in MOMENTS
-
-
-def save_by_day(con: ibis.BaseBackend, table: Table, folder: Path, name: str, only_day: str = "") -> Table:
-    """Write the table of this name in files by day (see `spark.days.write`), and read it back."""
-    from workbench.data.spark import days  # here, because it is an extra
-
-    days.write(con, table, folder, *MOMENTS[name], only_day)
-    return days.read(con, folder)
 
 
 def digest(*ids: StringValue, salt: str = "") -> StringValue:

@@ -40,3 +40,31 @@ def bootstrap_means(values: pd.DataFrame, resamples: int = 1000, level: float = 
     # one product of matrices gives all means
     low, high = interval(resample(n, resamples, seed) @ matrix / n, level)
     return pd.DataFrame({"value": matrix.mean(0), "low": low, "high": high, "n": n}, index=values.columns)
+
+
+def repeated_mean(
+    values: np.ndarray, resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean of an experiment that was repeated on the same units, with an interval for other units and other repeats.
+
+    Units are resampled. To each bootstrap mean comes an error of the repeats: their standard error times Student's t
+    with one degree of freedom less than there are repeats, because so few say little of their own spread. What units
+    and repeats share counts in both, so the interval is rather too wide than too narrow. Of a single repeat no spread
+    is known, and the interval is that of the units alone.
+
+    Args:
+        values: [units, repeats].
+        resamples: number of bootstrap samples.
+        level: coverage of the interval.
+        seed: of the resampling.
+
+    Returns:
+        Mean, lower and upper end.
+    """
+    units, repeats = values.shape
+    means = resample(units, resamples, seed) @ values.mean(axis=1) / units
+    if repeats > 1:
+        error = values.mean(axis=0).std(ddof=1) / np.sqrt(repeats)
+        means = means + error * np.random.default_rng([seed, repeats]).standard_t(repeats - 1, resamples)
+    low, high = interval(means, level)
+    return float(values.mean()), float(low), float(high)

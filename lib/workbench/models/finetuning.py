@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from workbench.metrics.classification import log_loss, pr_auc, roc_auc
 from workbench.models.batching import PairTexts, plan_batches
 from workbench.models.calibration import Calibration, platt
+from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import PairClassifier
 from workbench.models.device import Device
 from workbench.models.scoring import score_pairs, score_texts
@@ -107,7 +108,7 @@ def fine_tune(
     *,
     settings: TrainSettings,
     device: Device,
-    checkpoints: str | Path,
+    checkpoints: str | Path | Keeper,
     tensorboard: str | Path | None = None,
     batch_tokens: int = 4096,
 ) -> TrainResult:

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from workbench.models.base import MaskedOnlyLM
 from workbench.models.batching import cut_batches, pad, plan_batches, token_ids
+from workbench.models.checkpoints import Keeper
 from workbench.models.device import Device
 from workbench.models.training import Batch, TrainResult, TrainSettings, train
 
@@ -128,7 +129,7 @@ def pretrain(
     *,
     settings: TrainSettings,
     device: Device,
-    checkpoints: str | Path,
+    checkpoints: str | Path | Keeper,
     tensorboard: str | Path | None = None,
 ) -> tuple[TrainResult, pd.DataFrame]:
     """Train in place; returns the result and a table of the numbers on `judged`, rows "before" and "after".

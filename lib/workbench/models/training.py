@@ -19,7 +19,7 @@ from transformers import (
 )
 from transformers.integrations import TensorBoardCallback
 
-from workbench.models.checkpoints import ended, last_checkpoint, training_folder
+from workbench.models.checkpoints import STATE, Keeper, ended, last_checkpoint, opened
 from workbench.models.device import Device
 
 Batch = dict[str, torch.Tensor]
@@ -79,33 +79,33 @@ def train(
     better: str,
     settings: TrainSettings,
     device: Device,
-    checkpoints: str | Path,
+    checkpoints: str | Path | Keeper,
     tensorboard: str | Path | None = None,
 ) -> TrainResult:
     """Train `model` in place over `batches` and leave in it the weights of the best evaluation.
 
     loss(model, batch) is the summed loss of the batch's rows, each already scaled by its share of the batch (so that
     the parts of a split batch add up); evaluate(model) gives the numbers on valid, `better` among them.
-    A `checkpoints` folder that holds a whole checkpoint of the same training resumes from it: on a CPU, with the
-    same threads and precision, the weights come out as they would have unbroken. Checkpoints of another training
-    (other data, start or settings) are removed.
+    A `checkpoints` folder (or keeper) that holds a whole checkpoint of the same training resumes from it: on a CPU,
+    with the same threads and precision, the weights come out as they would have unbroken. Checkpoints of another
+    training (other data, start or settings) are removed.
     """
     tokens = batches.tokens()
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     description = f"{settings} {better} {device.device.type} {device.precision} {tokens.tolist()} {trained}"
-    folder = training_folder(Path(checkpoints), description, [*batches[0].values(), *model.state_dict().values()])
-    arguments = _arguments(folder, len(batches), better, settings, device)
-    callbacks: list[Any] = [EarlyStoppingCallback(settings.patience)]
-    if tensorboard is not None:
-        callbacks.append(_tensorboard(tensorboard))
-    trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, callbacks)
-    start = time.perf_counter()
-    checkpoint = last_checkpoint(folder)
-    if checkpoint and ended(checkpoint):
-        trainer.state = TrainerState.load_from_json(f"{checkpoint}/trainer_state.json")
-        trainer._load_best_model()
-    else:
-        trainer.train(resume_from_checkpoint=checkpoint)
+    with opened(checkpoints, description, [*batches[0].values(), *model.state_dict().values()]) as (folder, keeping):
+        arguments = _arguments(folder, len(batches), better, settings, device)
+        callbacks: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping]
+        if tensorboard is not None:
+            callbacks.append(_tensorboard(tensorboard))
+        trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, callbacks)
+        start = time.perf_counter()
+        checkpoint = last_checkpoint(folder)
+        if checkpoint and ended(checkpoint):
+            trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
+            trainer._load_best_model()
+        else:
+            trainer.train(resume_from_checkpoint=checkpoint)
     model.eval()
     return _result(trainer, tokens, time.perf_counter() - start)
 

@@ -81,11 +81,8 @@ def add_text_model(
     Returns:
         What it cost: pairs asked for, distinct pairs scored, seconds, and their share of all candidates.
     """
-    users = period.interactions.users
-    by_code = contexts[contexts.index.isin(users)]
-    by_code.index = np.searchsorted(users, by_code.index.to_numpy(str))
-    fused = reciprocal_rank_fusion(period.pairs, [f"by_{name}" for name in period.rankers])
-    chosen = first_candidates(period.pairs, fused, n)
+    by_code = _by_code(period, contexts)
+    fused, chosen = _choose(period, n)
     asked: set[tuple[str, str]] = set()
 
     def counted(left: list[str], right: list[str]) -> np.ndarray:
@@ -97,8 +94,7 @@ def add_text_model(
     scores = text_scores(period.pairs, chosen, by_code, texts, counted)
     seconds = time.perf_counter() - start
     read = np.isfinite(scores)
-    period.features["cascade_rank"] = fused.astype(np.float32)
-    period.features["cascade_chosen"] = read.astype(np.float32)
+    _add_features(period, fused, read)
     period.features["by_text_model"] = scores
     lowest = scores[read].min() if read.any() else 0.0
     period.pairs["by_text_model"] = np.where(read, scores, lowest - 2 + fused)  # the fused score is below 1
@@ -109,3 +105,26 @@ def add_text_model(
         "share of all candidates": round(float(chosen.mean()), 4),
         "seconds": round(seconds, 1),
     }
+
+
+def add_choice(period: Period, contexts: pd.Series, n: int) -> None:
+    """Add what :func:`add_text_model` adds but the text model's score: the cheap order, and who would be read."""
+    fused, chosen = _choose(period, n)
+    _add_features(period, fused, chosen & period.pairs.user.isin(_by_code(period, contexts).index).to_numpy())
+
+
+def _by_code(period: Period, contexts: pd.Series) -> pd.Series:
+    """The contexts of the users who were seen before, by their codes."""
+    users = period.interactions.users
+    known = contexts[contexts.index.isin(users)]
+    return known.set_axis(np.searchsorted(users, known.index.to_numpy(str)))
+
+
+def _choose(period: Period, n: int) -> tuple[np.ndarray, np.ndarray]:
+    fused = reciprocal_rank_fusion(period.pairs, [f"by_{name}" for name in period.rankers])
+    return fused, first_candidates(period.pairs, fused, n)
+
+
+def _add_features(period: Period, fused: np.ndarray, read: np.ndarray) -> None:
+    period.features["cascade_rank"] = fused.astype(np.float32)
+    period.features["cascade_chosen"] = read.astype(np.float32)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from workbench.ranking.interactions import Interactions
+from workbench.ranking.interactions import Interactions, pack
 
 WINDOWS = (1, 4, 12, 26)  # weeks
 HALF_LIVES = (2.0, 4.0, 8.0, 20.0)  # weeks
@@ -38,13 +38,16 @@ def family(feature: str) -> str:
     return FAMILIES[feature if feature.startswith("by_") else feature.split("_")[0]]
 
 
-def candidate_features(pairs: pd.DataFrame, interactions: Interactions, items: pd.DataFrame) -> pd.DataFrame:
+def candidate_features(
+    pairs: pd.DataFrame, interactions: Interactions, items: pd.DataFrame, counts: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Features of each candidate, in the order of ``pairs``.
 
     Args:
         pairs: columns ``user``, ``item`` (codes of ``interactions``).
         interactions: purchases up to the cut.
         items: ``item_id, category`` with the path ``department > category > type``.
+        counts: what to believe of the items in place of :func:`item_counts`.
 
     Returns:
         [pairs, features] float32, NaN where a user never bought the item or its kind.
@@ -56,7 +59,8 @@ def candidate_features(pairs: pd.DataFrame, interactions: Interactions, items: p
     )
     keys = pairs.assign(**{name: code[pairs.item] for name, code in kinds.items()})
     own = _own(orders, interactions)
-    by_user, by_item = _users(orders), _items(orders, interactions, own)
+    by_user = _users(orders)
+    by_item = item_features(item_counts(interactions) if counts is None else counts)
     frame = pd.concat(
         [
             _lookup(own, keys, ["user", "item"]),
@@ -77,12 +81,8 @@ def _kinds(interactions: Interactions, items: pd.DataFrame) -> dict[str, np.ndar
 
 def _lookup(table: pd.DataFrame, keys: pd.DataFrame, on: list[str]) -> pd.DataFrame:
     """Rows of ``table`` for each key, missing as NaN; keys of two codes are packed into one integer."""
-    packed = keys[on[0]].to_numpy() if len(on) == 1 else _pack(keys[on[0]], keys[on[1]])
+    packed = keys[on[0]].to_numpy() if len(on) == 1 else pack(keys[on[0]], keys[on[1]])
     return table.reindex(packed).reset_index(drop=True)
-
-
-def _pack(first: pd.Series, second: pd.Series) -> np.ndarray:
-    return first.to_numpy(np.int64) << 32 | second.to_numpy(np.int64)
 
 
 def _faded(age: pd.Series, half_life: float) -> pd.Series:
@@ -93,10 +93,10 @@ def _own(orders: pd.DataFrame, interactions: Interactions) -> pd.DataFrame:
     """The user and this very item: counts, recency, rhythm."""
     columns = {f"own_orders_{weeks}w": orders.age < weeks for weeks in WINDOWS}
     columns |= {f"own_faded_{int(h)}w": _faded(orders.age, h) for h in HALF_LIVES}
-    groups = pd.DataFrame(columns).groupby(_pack(orders.user, orders.item))
+    groups = pd.DataFrame(columns).groupby(pack(orders.user, orders.item))
     own = groups.sum()
     own["own_orders"] = groups.size()
-    weeks = orders.groupby(_pack(orders.user, orders.item)).agg(
+    weeks = orders.groupby(pack(orders.user, orders.item)).agg(
         first=("age", "max"), recency=("age", "min"), weeks=("age", "nunique")
     )
     own["own_weeks"], own["own_recency"] = weeks.weeks, weeks.recency
@@ -104,7 +104,7 @@ def _own(orders: pd.DataFrame, interactions: Interactions) -> pd.DataFrame:
     own["own_gap"] = gap.where(weeks.weeks > 1)
     # 1 means: as much time has passed as usually lies between two purchases
     own["own_due"] = weeks.recency / np.maximum(gap, 0.5)
-    lines = interactions.log.groupby(_pack(interactions.log.user, interactions.log.item))
+    lines = interactions.log.groupby(pack(interactions.log.user, interactions.log.item))
     own["own_quantity"], own["own_spend"] = lines.quantity.sum(), lines.value.sum()
     return own
 
@@ -124,30 +124,51 @@ def _users(orders: pd.DataFrame) -> pd.DataFrame:
     return users
 
 
-def _items(orders: pd.DataFrame, interactions: Interactions, own: pd.DataFrame) -> pd.DataFrame:
-    items = orders.groupby("item").agg(
-        item_orders=("order", "size"), item_users=("user", "nunique"), item_weeks=("age", "nunique")
-    )
-    for weeks in (4, 12):
-        recent = orders[orders.age < weeks].drop_duplicates(["user", "item"])
-        items[f"item_users_{weeks}w"] = recent.groupby("item").size()
-    items = items.fillna(0)
-    items["item_trend"] = items.item_users_4w / (items.item_users_12w + 1)
-    items["item_repeat"] = (own.own_orders > 1).groupby(own.index.to_numpy(np.int64) & 0xFFFFFFFF).mean()
+def item_counts(interactions: Interactions) -> pd.DataFrame:
+    """What all users together say of each item: the one part of the features that is not a user's own.
+
+    Returns:
+        [items, counts], one row an eligible item: ``orders``; ``users``; ``weeks`` in which anybody bought it;
+        ``users_4w`` and ``users_12w``; ``repeaters`` (users with more than one order); ``before`` (users who bought it
+        five to nine weeks ago) and ``again`` (those of them who did so since); ``value``; ``quantity``.
+    """
+    said = user_items(interactions)
+    counts = said.drop(columns="user").groupby("item").sum()
+    counts["weeks"] = interactions.orders.groupby("item").week.nunique()
+    return counts.reindex(np.arange(len(interactions.items)), fill_value=0)
+
+
+def user_items(interactions: Interactions) -> pd.DataFrame:
+    """What each user adds to :func:`item_counts`, but for ``weeks``, which no sum gives: ``user``, ``item``, counts."""
+    orders = interactions.orders
+    age = interactions.until - orders.week
+    flags = pd.DataFrame({
+        "orders": 1, "users_4w": age < 4, "users_12w": age < 12,
+        "before": (age >= 5) & (age < 10), "again": age < 5,
+    }, index=orders.index)  # fmt: skip
+    groups = flags.astype(np.int64).groupby([orders.user, orders["item"]])
+    said = groups.sum()
+    bought = said.orders
+    said = said.clip(upper=1).assign(orders=bought, users=1, repeaters=(bought > 1).astype(np.int64))
+    said["again"] *= said.before
+    lines = interactions.log.groupby(["user", "item"])[["value", "quantity"]].sum()
+    return said.join(lines).reset_index()
+
+
+def item_features(counts: pd.DataFrame) -> pd.DataFrame:
+    """Popularity, trend and stickiness from :func:`item_counts`, or from noisy ones: [items, features]."""
+    known = counts.clip(lower=0)  # noise may leave a count below 0
+    items = known[["orders", "users", "weeks", "users_4w", "users_12w"]].add_prefix("item_")
+    items["item_trend"] = known.users_4w / (known.users_12w + 1)
+    items["item_repeat"] = known.repeaters / known.users.where(known.users > 0)
     # of those who bought it five to nine weeks ago, the share who did so again since (smoothed by 1 in 5)
-    before = orders[(orders.age >= 5) & (orders.age < 10)].drop_duplicates(["user", "item"])
-    again = pd.Index(_pack(before.user, before.item)).isin(
-        _pack(*(orders[orders.age < 5][c] for c in ("user", "item")))
-    )
-    kept = pd.Series(again, index=before.item).groupby(level=0).agg(["sum", "size"])
-    items["item_sticky"] = (kept["sum"] + 1) / (kept["size"] + 5)
-    sums = interactions.log.groupby("item")[["value", "quantity"]].sum()
-    items["item_price"] = sums.value / sums.quantity.clip(lower=1)
+    items["item_sticky"] = ((known.again + 1) / (known.before + 5)).where(known.before > 0)
+    items["item_price"] = known.value / known.quantity.clip(lower=1)
     return items
 
 
 def _by_kind(orders: pd.DataFrame, kind: str) -> pd.DataFrame:
-    key = _pack(orders.user, orders[kind])
+    key = pack(orders.user, orders[kind])
     table = pd.DataFrame({f"{kind}_faded": _faded(orders.age, 8.0)}).groupby(key).sum()
     groups = orders.groupby(key)
     table[f"{kind}_orders"], table[f"{kind}_recency"] = groups.size(), groups.age.min()

@@ -88,11 +88,24 @@ def open_period(
         min_users: users who must have bought an item before it is ranked.
         excluded: departments left out.
     """
-    interactions = Interactions.fit(purchases, items, window[0], min_users, excluded)
+    interactions, rankers = fit_rankers(purchases, items, window[0], embed, settings, min_users, excluded)
+    return assemble(purchases, items, interactions, window[1], rankers, each)
+
+
+def fit_rankers(
+    purchases: pd.DataFrame,
+    items: pd.DataFrame,
+    until: int,
+    embed: Callable[[list[str]], np.ndarray],
+    settings: Settings,
+    min_users: int,
+    excluded: Sequence[str] = (),
+) -> tuple[Interactions, list[Ranker]]:
+    """The eligible purchases up to a week, and all cheap rankers fitted on them; see :func:`open_period`."""
+    interactions = Interactions.fit(purchases, items, until, min_users, excluded)
     texts = item_texts(interactions, items)
     vectors: dict[str, Vectors] = {"tfidf": tfidf_vectors(texts), "bi_encoder": embed(texts)}
-    rankers = [make(settings, vectors).fit(interactions) for make in MAKERS.values()]
-    return assemble(purchases, items, interactions, window[1], rankers, each)
+    return interactions, [make(settings, vectors).fit(interactions) for make in MAKERS.values()]
 
 
 def item_texts(interactions: Interactions, items: pd.DataFrame) -> list[str]:
@@ -107,6 +120,7 @@ def assemble(
     label_until: int,
     rankers: Sequence[Ranker],
     each: dict[str, int],
+    counts: pd.DataFrame | None = None,
 ) -> Period:
     """Candidates, features and labels for the users who bought something eligible in the label window.
 
@@ -117,11 +131,12 @@ def assemble(
         label_until: last week of the label window.
         rankers: fitted on ``interactions``.
         each: proposals of each ranker by name.
+        counts: what to believe of the items, see :func:`candidate_features`.
     """
     truth, user_ids = interactions.truth(purchases, label_until)
     users = truth.user.unique()
     pairs = propose(users, interactions, rankers, each)
-    features = candidate_features(pairs[["user", "item"]], interactions, items)
+    features = candidate_features(pairs[["user", "item"]], interactions, items, counts)
     features = pd.concat([features, pairs.filter(regex="^by_")], axis=1)
     pairs["label"] = belongs(pairs, truth).astype(int)
     without = len(np.setdiff1d(interactions.log.user, users))

@@ -1,8 +1,9 @@
-"""The process of one stage: `python -m workbench.run.execute NOTEBOOK FOLDER TIMEOUT EVENTS`.
+"""The process of one stage: `python -m workbench.run.execute NOTEBOOK FOLDER TIMEOUT EVENTS SCRATCH`.
 
 It executes the notebook by Papermill with the parameters of FOLDER/parameters.yaml and tells the runner through the
 file descriptor EVENTS, one JSON object a line, which cell begins and ends and how it all ended. Its standard input is
-a pipe that only the runner holds: when that closes, the runner is gone, and the stage ends with its kernel.
+a pipe that only the runner holds: when that closes, the runner is gone, and the stage ends with its kernel and its
+temporary folder SCRATCH, which the runner made.
 """
 
 import json
@@ -11,6 +12,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +21,8 @@ import yaml
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill import PapermillExecutionError, execute_notebook
+
+from workbench import temporary
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -110,21 +114,30 @@ def _is_injected(cell: NotebookNode) -> bool:
     return "injected-parameters" in cell.metadata.get("tags", [])
 
 
-def end_with_runner(runner: TextIO, end: Callable[[int], Any] = os._exit) -> None:
-    """Wait until the runner's end of the pipe closes, then end the kernel and this process."""
+def end_with_runner(runner: TextIO, scratch: Path, end: Callable[[int], Any] = os._exit) -> None:
+    """Wait until the runner's end of the pipe closes, then end the kernel, its temporary folder and this process."""
     runner.read()
     for process in psutil.Process().children(recursive=True):
-        process.kill()
-    end(1)
+        with suppress(psutil.NoSuchProcess):  # it ended by itself
+            process.kill()
+    try:
+        temporary.end_users(scratch)
+        temporary.wipe(scratch)
+    finally:
+        end(1)
 
 
-def main(notebook: str, folder: str, timeout: str, events: str) -> None:
+def main(notebook: str, folder: str, timeout: str, events: str, scratch: str) -> None:
     """Execute one stage."""
-    threading.Thread(target=end_with_runner, args=(sys.stdin,), daemon=True).start()
-    with os.fdopen(int(events), "w") as stream:
-        teller = Events(stream)
-        result = execute(Path(notebook), Path(folder), int(timeout), teller)
-        teller.send(event="result", **result)
+    watch = threading.Thread(target=end_with_runner, args=(sys.stdin, Path(scratch)), daemon=True)
+    watch.start()
+    try:
+        with os.fdopen(int(events), "w") as stream:
+            teller = Events(stream)
+            result = execute(Path(notebook), Path(folder), int(timeout), teller)
+            teller.send(event="result", **result)
+    except BrokenPipeError:  # nobody listens: the runner is gone, and what is begun there must come to its end
+        watch.join()
 
 
 if __name__ == "__main__":

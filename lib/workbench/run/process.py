@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from workbench import temporary
+
 COMMAND = (sys.executable, "-m", "workbench.run.execute")
 TICK = 1.0  # seconds between two looks at the stage's memory
 GRACE = 8.0  # seconds that a stage has to exit once it said its last, or to write its notebook once its kernel is gone
@@ -28,7 +30,7 @@ class Outcome:
 
 
 class StageProcess:
-    """One stage at work in a session of its own.
+    """One stage at work in a session of its own, with a temporary folder of its own that goes when it has ended.
 
     Args:
         notebook: what is executed.
@@ -42,16 +44,17 @@ class StageProcess:
         self._seen: set[psutil.Process] = set()
         self._began = time.monotonic()
         self._cell: int | None = None
+        self._scratch = temporary.Folder()
         reading, writing = os.pipe()
         with (folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, str(notebook), str(folder), str(timeout), str(writing)],
+                [*COMMAND, str(notebook), str(folder), str(timeout), str(writing), str(self._scratch.path)],
                 stdin=subprocess.PIPE,  # never written to: it closes when the runner dies
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[writing],
                 start_new_session=True,
-                env=_environment(folder),
+                env=_environment(folder, self._scratch.path),
             )
         os.close(writing)
         self._events = os.fdopen(reading, "rb", buffering=0)
@@ -105,6 +108,8 @@ class StageProcess:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self._events.close()
+        temporary.end_users(self._scratch.path)  # of what the looks at the tree missed, none may write there again
+        self._scratch.remove()
 
     def _take(self, event: dict[str, Any]) -> None:
         kind = event.pop("event")
@@ -129,8 +134,11 @@ class StageProcess:
             return []
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """The stage's environment: the kernel of this interpreter, inline figures, no start-up files of the user's."""
+def _environment(folder: Path, scratch: Path) -> dict[str, str]:
+    """The stage's environment: the kernel of this interpreter, inline figures, no start-up files of the user's.
+
+    What an engine spills and whatever else is temporary goes to `scratch`.
+    """
     ipython = folder.parents[1] / ".ipython"
     ipython.mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name != "JUPYTER_PATH"}
@@ -138,6 +146,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "JUPYTER_PREFER_ENV_PATH": "1",
         "IPYTHONDIR": str(ipython),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "TMPDIR": str(scratch),
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from workbench import temporary
 from workbench.artifacts import HashCache, StageError, read_json
 from workbench.run import index, report, reuse
 from workbench.run.parameters import Notebook, check_name, typed
@@ -70,6 +71,7 @@ def run_profile(project: Project, name: str, options: Options, progress: Progres
 
     """
     project.check_outputs()
+    temporary.sweep()  # what runs that were killed left
     profile = load_profile(project, name, options.settings)
     with profile_lock(project.outputs, profile.name):
         if options.resume:

@@ -19,6 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "files": [], "columns": {}, "constants": {}, "join": {}, "event_types": {}, "values": {}, "times": {},
     "timezone": "UTC", "numbers": [], "lists": [], "scale": {}, "missing": [], "distinct": False,
     "encoding": "", "delimiter": "", "decimal": "", "thousands": "", "header": [], "member": "",
+    "quasi_identifiers": [], "sensitive": [],
 }  # fmt: skip
 """What a table may be told, and the defaults.
 
@@ -32,8 +33,10 @@ scale: {column: factor}, such as 0.01 for cents. missing: texts that mean "nothi
 distinct: equal rows count once, the others are rejected.
 encoding, delimiter: found out where not given. decimal, thousands: the sign before a fraction, which all values of a
 column decide where neither is given, and that between groups of digits. header: names, for a file without.
-member: which file of a zip.
+member: which file of a zip. quasi_identifiers, sensitive: columns of `users` that narrow a person down, and that nobody
+may learn of one.
 """
+PEOPLE = ("quasi_identifiers", "sensitive")
 SPLIT_TABLES = ("judgments", "histories", "texts")
 MADE = {
     "items": ("language",), "events": ("event_id",), "judgments": ("query_id",), "histories": ("history_id",),
@@ -170,7 +173,9 @@ def _check_columns(table: str, full: dict[str, Any]) -> None:
     for column, template in full["join"].items():
         if not isinstance(template, str) or not PLACE.search(template):
             raise SourceError(f'{table}: join: {column}: write it with columns in braces, as in "{{Title}} {{Text}}"')
-    for entry in ("times", "values", "scale", "numbers", "lists"):
+    if declared := [entry for entry in PEOPLE if full[entry] and table != "users"]:
+        raise SourceError(f"{table}: {declared[0]} are columns of users: declare them there")
+    for entry in ("times", "values", "scale", "numbers", "lists", *PEOPLE):
         for column in full[entry]:
             if column not in [*columns, *full["join"]]:
                 raise SourceError(f"{table}: {entry}: '{column}' is not among the columns{nearest(column, columns)}")

@@ -2,12 +2,13 @@
 
 A source's module declares `LICENCE`, `CITATION`, `QUASI_IDENTIFIERS` and `SENSITIVE` (columns of `users`), `PII` (free
 text that may name people, as `table.column`), `OPTIONS` (names and defaults of what a profile may set for it), perhaps
-`RULE_SET` (the quality rules for its kind of shop, "shop" if it does not say) and `DISTRIBUTED` (its reading is
-expressions alone, which run on every engine), and has
+`RULE_SET` (the quality rules for its kind of shop, "shop" if it does not say), `GENERATED` (true if nobody in it is
+real) and `DISTRIBUTED` (its reading is expressions alone, which run on every engine), and has
 
 - `folder() -> Path`, only if its files come with an installed package or are made on this machine;
 - `files(at: str, options) -> dict[str, Path]`: the raw files by name, all on this machine;
-- `collect(con, files, options) -> Collected`.
+- `collect(con, files, options) -> Collected`;
+- `people_columns(options) -> (quasi-identifiers, sensitive columns)`, only if a profile declares them.
 """
 
 from collections.abc import Mapping
@@ -63,6 +64,15 @@ class Source:
     def rule_set(self) -> str:
         """Name of the quality rules for this kind of shop."""
         return getattr(self.module, "RULE_SET", "shop")
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What later stages may know of the source: its name, its people's columns, and whether nobody is real."""
+        told = getattr(self.module, "people_columns", lambda _: (self.module.QUASI_IDENTIFIERS, self.module.SENSITIVE))
+        quasi, sensitive = told(self.options)
+        generated = bool(getattr(self.module, "GENERATED", False))
+        people = {"quasi_identifiers": list(quasi), "sensitive": list(sensitive)}
+        return {"source": self.name, **people, "generated": generated}
 
     def files(self) -> dict[str, Path]:
         """The raw files by name; raises `SourceError` where one is missing."""

@@ -58,6 +58,12 @@ def mappings(options: Mapping[str, Any]) -> dict[str, mapping.Mapping]:
     return {table: mapping.check(table, options[table]) for table in TABLES if options[table]}
 
 
+def people_columns(options: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns of the users' table that the profile declares as quasi-identifiers, and as sensitive."""
+    users = options["users"]
+    return tuple(users.get("quasi_identifiers", ())), tuple(users.get("sensitive", ()))
+
+
 def files(at: str, options: Mapping[str, Any]) -> dict[str, Path]:
     """The raw files, named table/split/name; remote ones are copied to this machine."""
     found: dict[str, Path] = {}

@@ -8,7 +8,7 @@ from workbench.governance.access.keys import IDENTITIES
 
 RECORD = ("repairs", "merges", "quarantine", "unparsed", "identities")
 """Tables that hold rows as they were collected, or say who a pseudonym is: kept under the key of identities."""
-PEOPLE = "users"
+PEOPLE = "users"  # or begins with it: anonymised ones
 NO_TEXT = (
     "event_type", "currency", "category", "brand", "language", "split", "origin", "label", "rule", "dimension", "table",
     "column", "reading", "severity", "action", "kind", "slice", "subject", "metric", "ranker", "arm", "experiment",
@@ -37,7 +37,7 @@ def _group(table: str, field: pa.Field, quasi: Collection[str]) -> str:
     name = field.name
     if name.endswith(("_id", "_ids")) or name == "key":
         return "ids"
-    if name in quasi or table == PEOPLE:
+    if name in quasi or table.startswith(PEOPLE):
         return "quasi"
     return "text" if name not in NO_TEXT and _words(field.type) else "measures"
 

@@ -9,7 +9,7 @@ import hmac
 import io
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.artifacts import Stage, StageError, read_json
+from workbench.data import engine
 from workbench.governance.access import audit, policy, roles, vault
+from workbench.governance.access.checkpoints import SealedCheckpoints
 from workbench.governance.access.columns import groups_of
 from workbench.governance.access.keys import AUDIT, IDENTITIES, PSEUDONYMS, KeyFile, open_keys, place
 from workbench.governance.access.policy import GROUPS
@@ -25,6 +27,7 @@ from workbench.governance.privacy.pseudonyms import pseudonym
 from workbench.keeping import Plain, encrypted, stream
 
 USERS = "data/identities.parquet"
+BY_DAYS = ("data/events.parquet", "data/pairs.parquet")  # what a distributed engine writes by days
 HIDDEN = "identities"  # what the policy and the log call all that lies under this key
 
 
@@ -37,6 +40,7 @@ class Custody:
         access: decides, and records.
         purpose: what tables are read for, as the policy knows it.
         quasi: quasi-identifiers and sensitive columns that the source declares.
+        only_day: of tables that a distributed engine writes by days, the one to write anew; empty for all.
 
     """
 
@@ -44,6 +48,7 @@ class Custody:
     access: roles.Access
     purpose: str
     quasi: Collection[str] = ()
+    only_day: str = ""
 
     @property
     def secret(self) -> bytes:
@@ -58,11 +63,15 @@ class Custody:
     def write(self, folder: Path, relative: str, table: Any) -> dict[str, Any]:
         """Write a table so that each column group has its key; see `keeping.Keeper`.
 
+        A distributed engine's own tables it writes itself, and the storage's own encryption is what protects them.
+
         Returns:
             rows, columns, and `content`: a keyed digest of the values. The same table is another file each time that it
             is encrypted, and by this digest known again.
 
         """
+        if engine.spread(table, folder / relative, self.only_day):
+            return {}
         schema, batches = stream(table)
         digest = _Digest(self.keys.newest(AUDIT).secret)
         counted = _Counted(schema, batches, digest)
@@ -79,20 +88,24 @@ class Custody:
             Tampered: the file is not as it was written.
 
         """
-        if not encrypted(folder / relative):
-            return Plain().read(folder, relative, columns)
-        safe = vault.Vault(folder, self.keys)
-        groups = safe.groups(relative)
+        secret, safe = encrypted(folder / relative), vault.Vault(folder, self.keys)
+        told = {} if secret else groups_of(_table(relative), Plain().batches(folder, relative).schema, self.quasi)
+        groups = safe.groups(relative) if secret else told
         wanted = {group for name, group in groups.items() if columns is None or name in columns}
         if IDENTITIES in wanted:
             self.access.require(HIDDEN, GROUPS, self.purpose)
         else:
             self.access.require(_table(relative), sorted(wanted), self.purpose)
-        return safe.read(relative, columns)
+        return safe.read(relative, columns) if secret else Plain().read(folder, relative, columns)
 
     def batches(self, folder: Path, relative: str) -> pa.RecordBatchReader:
         """A table that this process has written, batch by batch; what is one's own nobody decides."""
-        return vault.Vault(folder, self.keys).batches(relative)
+        safe = vault.Vault(folder, self.keys)
+        return safe.batches(relative) if encrypted(folder / relative) else Plain().batches(folder, relative)
+
+    def checkpoints(self, folder: Path) -> SealedCheckpoints:
+        """Where a training keeps its checkpoints, sealed, in this folder."""
+        return SealedCheckpoints(vault.Vault(folder, self.keys), folder)
 
     def check(self, manifest: Mapping[str, Any], where: str) -> None:
         """Raise `StageError` unless the manifest is as it was signed."""
@@ -117,21 +130,24 @@ class Custody:
         return {each: known.get(each) for each in pseudonyms}
 
 
-def guard(stage: Stage, purpose: str, quasi: Collection[str] = ()) -> Custody:
+def guard(stage: Stage, purpose: str, quasi: Collection[str] = (), only_day: str = "") -> Custody:
     """Put a stage under custody: what it saves is encrypted, what it reads is decided, recorded and decrypted.
 
     Args:
         stage: just opened.
         purpose: what it reads tables for, as the policy knows it.
         quasi: quasi-identifiers and sensitive columns that the source declares.
+        only_day: see `Custody`; the other days are taken over from the profile's last run that ended ok, as links.
 
     Raises:
         KeyFileError: the key file is missing, open to others, or unreadable.
         AccessDeniedError: the file is that of no role of the policy.
 
     """
-    mine = here(f"{stage.folder.parent.name}/{stage.name}", purpose, quasi)
+    mine = replace(here(f"{stage.folder.parent.name}/{stage.name}", purpose, quasi), only_day=only_day)
     stage.protect(mine)
+    if only_day:
+        stage.carry("previous", BY_DAYS)
     return mine
 
 

@@ -11,6 +11,8 @@ decrypt take a key's name and at most a few kilobytes, as here.
 
 import base64
 import fcntl
+import os
+import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,8 +20,8 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from workbench.artifacts import read_json, write_json
-from workbench.governance.access.keys import Denied, KeyFile
+from workbench.artifacts import StageError, read_json, write_json
+from workbench.governance.access.keys import NAMES, Denied, KeyFile
 
 MATERIAL = "keys.json"
 
@@ -75,13 +77,13 @@ class Material:
     def __init__(self, folder: Path, kms: Kms):
         self.file = folder / MATERIAL
         self.kms = kms
-        self.wrapped: dict[str, str] = self._kept()
-        self._fresh: dict[str, str] = {}  # what is not saved yet
+        self.wrapped = self._read()
+        self._added: dict[str, str] = {}  # since the file was read
 
     def add(self, name: str, key: bytes) -> str:
         """Keep a key under a master key; gives its reference."""
         reference = secrets.token_hex(16)
-        self._put(reference, self.kms.wrap(name, key))
+        self.wrapped[reference] = self._added[reference] = self.kms.wrap(name, key)
         return reference
 
     def key(self, reference: str) -> bytes:
@@ -91,28 +93,37 @@ class Material:
         return self.kms.unwrap(self.wrapped[reference])
 
     def rewrap(self) -> int:
-        """Wrap anew what older versions of the master keys wrap; how many keys were."""
+        """Wrap anew what older versions of the master keys wrap; how many keys that were."""
         old = [reference for reference, wrapped in self.wrapped.items() if self.kms.outdated(wrapped)]
         for reference in old:
-            name = _parts(self.wrapped[reference])[0]
-            self._put(reference, self.kms.wrap(name, self.kms.unwrap(self.wrapped[reference])))
+            name, key = _parts(self.wrapped[reference])[0], self.key(reference)
+            self.wrapped[reference] = self._added[reference] = self.kms.wrap(name, key)
         return len(old)
 
     def save(self) -> Path:
-        """Write what is new into the folder's file, at once; what another process has added meanwhile stays."""
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self.file.with_name(f".{MATERIAL}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            self.wrapped = self._kept() | self._fresh
-            self._fresh = {}
-            return write_json(self.file, self.wrapped)
+        """Write the folder's file, at once, and keep in it what others added since it was read."""
+        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = os.open(self.file.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # let go when it is closed
+            self.wrapped = self._read() | self._added
+            write_json(self.file, self.wrapped)
+        finally:
+            os.close(folder)
+        self._added = {}
+        return self.file
 
-    def _put(self, reference: str, wrapped: str) -> None:
-        self.wrapped[reference] = self._fresh[reference] = wrapped
-
-    def _kept(self) -> dict[str, str]:
-        kept: dict[str, str] = read_json(self.file) if self.file.exists() else {}
-        return kept
+    def _read(self) -> dict[str, str]:
+        """What the folder's file holds; raises `Tampered` where that is not what was ever written there."""
+        if not self.file.exists():
+            return {}
+        try:
+            found = read_json(self.file)
+        except (StageError, RecursionError) as error:
+            raise Tampered(f"{self.file} cannot be read: restore it from a copy") from error
+        if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+            raise Tampered(f"{self.file} holds no wrapped keys: restore it from a copy")
+        return found
 
 
 def rewrap(folders: Iterable[Path], kms: Kms) -> int:
@@ -120,15 +131,15 @@ def rewrap(folders: Iterable[Path], kms: Kms) -> int:
     count = 0
     for folder in folders:
         material = Material(folder, kms)
-        if found := material.rewrap():
+        if old := material.rewrap():
             material.save()
-        count += found
+        count += old
     return count
 
 
 def _parts(wrapped: str) -> tuple[str, int, str]:
     parts = wrapped.split(":")
-    if len(parts) != 3 or not parts[1].isdigit():
+    if len(parts) != 3 or parts[0] not in NAMES or not re.fullmatch("[0-9]{1,9}", parts[1]):
         raise Tampered("a wrapped key is not as it was written: restore keys.json from a copy")
     return parts[0], int(parts[1]), parts[2]
 

@@ -15,8 +15,9 @@ import hmac
 import io
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,15 @@ class Vault:
         chosen = None if columns is None else list(columns)
         schema = file.schema_arrow
         wanted = schema if chosen is None else pa.schema([schema.field(name) for name in chosen])
-        return pa.RecordBatchReader.from_batches(wanted, file.iter_batches(columns=chosen))
+        return pa.RecordBatchReader.from_batches(wanted, self._whole(file.iter_batches(columns=chosen), relative))
+
+    def _whole(self, batches: Iterator[pa.RecordBatch], relative: str) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        except (Denied, Tampered):
+            raise
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise Tampered(f"{self.folder / relative} does not decrypt: it was altered, or its keys were") from error
 
     def schema(self, relative: str) -> pa.Schema:
         """Names and types of a table's columns, which every role may see."""
@@ -195,7 +204,10 @@ def sign(manifest: Mapping[str, Any], keys: KeyFile) -> str:
 def verify(manifest: Mapping[str, Any], signature: str, keys: KeyFile) -> bool:
     """Whether the manifest is the one that was signed."""
     version, _, mac = signature.partition(":")
-    return version.isdigit() and hmac.compare_digest(mac, _mac(manifest, keys.version(MANIFEST, int(version)).secret))
+    if not re.fullmatch("[0-9]{1,9}", version):
+        return False
+    due = _mac(manifest, keys.version(MANIFEST, int(version)).secret)
+    return hmac.compare_digest(mac.encode(), due.encode())
 
 
 def _mac(manifest: Mapping[str, Any], secret: bytes) -> str:

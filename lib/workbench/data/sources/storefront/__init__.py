@@ -25,6 +25,7 @@ CITATION = (
 QUASI_IDENTIFIERS = ("age_band", "gender", "region", "city")
 SENSITIVE = ("income_band",)
 PII = ("events.text", "events.query")
+GENERATED = True
 OPTIONS: dict[str, Any] = {
     "events": 100_000, "language": "en", "seed": 20240101, "click_model": "position", "faults": True, "products": 0,
     "users": 0, "weeks": 20,

@@ -16,7 +16,9 @@ import pandas as pd
 MISSING = "unknown"
 ANY = "any"
 MOST_NAMED = 4  # values that a set names; a larger one would be no shorter than the table
+EXACT = 2**53  # whole numbers below it are written in full
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 Hierarchy = Sequence[str] | Mapping[str, Sequence[str]]
 """Of a column: its categories in order, or for each value the path that leads to it, the most general first."""
@@ -43,15 +45,13 @@ class Attribute:
     paths: tuple[tuple[str, ...], ...] = ()
     ordered: bool = True
 
-    @cached_property
-    def depths(self) -> np.ndarray:
-        """(m, m) depth of the lowest common ancestor of two codes; 0 throughout where there is no hierarchy."""
-        m = len(self.labels)
-        depths = np.zeros((m, m), dtype=np.int16)
-        for i in range(m if self.paths else 0):
-            for j in range(i, m):
-                depths[i, j] = depths[j, i] = _shared(self.paths[i], self.paths[j])
-        return depths
+    def depth(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """(n,) depth of the lowest common ancestor of each pair of codes; 0 throughout where there is no hierarchy."""
+        if not self.paths:
+            return np.zeros(len(one), dtype=np.int64)
+        pairs, which = np.unique(one * len(self.labels) + other, return_inverse=True)
+        found = [_shared(self.paths[pair // len(self.labels)], self.paths[pair % len(self.labels)]) for pair in pairs]
+        return np.array(found, dtype=np.int64)[which]
 
     @cached_property
     def leaves(self) -> dict[tuple[str, ...], int]:
@@ -85,7 +85,10 @@ class Attribute:
         return ANY if len(names) == len(self.labels) or len(names) > MOST_NAMED else "{" + ", ".join(names) + "}"
 
     def _ancestor(self, codes: np.ndarray) -> tuple[str, ...]:
-        return self.paths[codes[0]][: int(self.depths[codes[0], codes].min())]
+        shared = self.paths[codes[0]]
+        for code in codes[1:]:
+            shared = shared[: _shared(shared, self.paths[code])]
+        return shared
 
 
 def attribute(column: pd.Series, hierarchy: Hierarchy | None = None) -> Attribute:
@@ -93,18 +96,21 @@ def attribute(column: pd.Series, hierarchy: Hierarchy | None = None) -> Attribut
 
     Args:
         column: (n,) numbers or text, nulls allowed.
-        hierarchy: order or paths; without it numbers, and categories that all begin with different numbers (19-24,
-            25-34, 65+; Under 15K), are ordered, and others have no order.
+        hierarchy: order or paths; without it numbers, dates, and categories that all begin with different numbers
+            (19-24, 25-34, 65+; Under 15K), are ordered, and others have no order.
 
     Raises:
-        ValueError: the hierarchy lacks a value of the column.
+        ValueError: the hierarchy lacks a value of the column, or a number is infinite.
 
     """
     name, known = str(column.name), column.dropna()
-    numeric = hierarchy is None and pd.api.types.is_numeric_dtype(column)
+    types = pd.api.types
+    numeric = hierarchy is None and types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
     if numeric:
         values = np.unique(known.to_numpy(dtype=float))
-        labels = tuple(f"{value:g}" for value in values)
+        if not np.isfinite(values).all():
+            raise ValueError(f"'{name}' holds an infinite number, which no range can end with: make it missing")
+        labels = tuple(_written(value) for value in values)
         codes: np.ndarray = np.searchsorted(
             values, column.to_numpy(dtype=float, na_value=values[0] if len(values) else 0.0)
         )
@@ -143,8 +149,15 @@ def _arranged(
     return tuple(path[-1] for path in paths), tuple(paths)
 
 
+def _written(value: float) -> str:
+    """A number in as many digits as tell it from any other."""
+    return str(int(value)) if value.is_integer() and abs(value) < EXACT else repr(float(value))
+
+
 def _numbered(labels: Sequence[str]) -> bool:
-    """Whether each category begins with a number of its own, which gives their order."""
+    """Whether each category begins with a number of its own, which gives their order, or is a date."""
+    if labels and all(_DATE.match(label) for label in labels):
+        return True
     keys = [_key(label) for label in labels]
     return len(keys) > 2 and all(key[1] < np.inf for key in keys) and len(set(keys)) == len(keys)
 

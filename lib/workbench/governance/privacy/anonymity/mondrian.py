@@ -11,7 +11,7 @@ t from that of all, by the earth mover's distance (Li, Li & Venkatasubramanian 2
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,11 @@ class Demands:
     l: int = 1  # noqa: E741  (the name of the field)
     t: float = 1.0
     sensitive: Sequence[Sensitive] = field(default_factory=tuple)
+
+    def of(self, rows: np.ndarray) -> "Demands":
+        """The same demands on these rows alone, (n,) true or false, and on the values that they have."""
+        left = [(np.unique(each.codes[rows], return_inverse=True), each.ordered) for each in self.sensitive]
+        return replace(self, sensitive=[Sensitive(codes, len(values), order) for (values, codes), order in left])
 
     def met(self, group: np.ndarray, rows: np.ndarray, groups: int) -> np.ndarray:
         """(groups,) whether each group of rows fulfils l and t; `group` is the group of each of `rows`."""
@@ -127,7 +132,7 @@ def _cut(attribute: Attribute, rows: np.ndarray, groups: np.ndarray, demands: De
     right = sizes[index] - left
     allowed = (left >= demands.k) & (right >= demands.k)
     ends, index, left, right = ends[allowed], index[allowed], left[allowed], right[allowed]
-    depth = attribute.depths[code[ends], code[ends + 1]] if attribute.paths else np.zeros(len(ends), dtype=np.int16)
+    depth = attribute.depth(code[ends], code[ends + 1])
     best = np.lexsort((np.abs(left - right), depth, index))
     first = np.unique(index[best], return_index=True)[1]
     chosen = best[first]  # one cut a group: between the highest branches, and there nearest to the median

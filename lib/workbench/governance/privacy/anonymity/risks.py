@@ -49,17 +49,24 @@ def t_of(
         released: the table.
         quasi_identifiers: what the classes are made by.
         sensitive: the column.
-        order: its values in order; without it any two are equally far apart.
+        order: its values in order, a missing one comes before them; without it any two are equally far apart.
+
+    Raises:
+        ValueError: the order lacks a value of the column.
 
     """
+    if not len(released):
+        return 0.0
     values = released[sensitive].astype("string").fillna("")
     table = pd.crosstab(_classes(released, quasi_identifiers), values, normalize="index")
-    table = table[list(order)] if order is not None else table
-    overall = values.value_counts(normalize=True)
-    difference = table.to_numpy() - overall[table.columns].to_numpy()
     if order is None:
+        difference = table.to_numpy() - values.value_counts(normalize=True)[table.columns].to_numpy()
         return float(np.abs(difference).sum(axis=1).max() / 2)
-    return float(np.abs(difference.cumsum(axis=1)).sum(axis=1).max() / max(len(order) - 1, 1))
+    if lacking := [value for value in table.columns if value not in {"", *order}]:
+        raise ValueError(f"the order of '{sensitive}' lacks the value '{lacking[0]}': add it")
+    present = [value for value in ("", *order) if value in table.columns]
+    difference = table[present].to_numpy() - values.value_counts(normalize=True)[present].to_numpy()
+    return float(np.abs(difference.cumsum(axis=1)).sum(axis=1).max() / max(len(present) - 1, 1))
 
 
 def prosecutor(released: pd.DataFrame, quasi_identifiers: Sequence[str]) -> Risk:
@@ -75,15 +82,45 @@ def journalist(
     Args:
         released: the table.
         quasi_identifiers: what the classes are made by.
-        population: everybody who could be in it, generalised alike; the table itself if nothing else is known, which
-            makes this the prosecutor's risk.
+        population: everybody who could be in it, generalised alike (`alike`); the table itself if nothing else is
+            known, which makes this the prosecutor's risk.
 
     """
     if population is None:
         return prosecutor(released, quasi_identifiers)
-    sizes = _keys(population, quasi_identifiers).value_counts()
-    mine = _keys(released, quasi_identifiers).map(sizes)
-    return _risk(mine.fillna(1).clip(lower=1))
+    names = list(quasi_identifiers)
+    number = _classes(pd.concat([population[names], released[names]]).astype("string"), names)
+    sizes = np.bincount(number[: len(population)], minlength=number.max(initial=0) + 1)
+    return _risk(pd.Series(sizes[number[len(population) :]]).clip(lower=1))
+
+
+def alike(
+    population: pd.DataFrame, raw: pd.DataFrame, released: pd.DataFrame, quasi_identifiers: Sequence[str]
+) -> pd.DataFrame:
+    """A population as the release shows it, for the journalist's risk.
+
+    Who has the very values of somebody in the table is shown as that one. Others are left out, though some would be
+    taken for one of the table too: so the risk may be lower than what is measured, and is never higher.
+
+    Args:
+        population: everybody who could be in the table, as they are.
+        raw: the table's people as they are.
+        released: those of them who are released, by the same index, which has every person once.
+        quasi_identifiers: what the classes are made by.
+
+    Raises:
+        ValueError: people who have the same values are released with different ones.
+
+    """
+    names = list(quasi_identifiers)
+    number = _classes(pd.concat([population[names], raw[names]]).astype("string"), names)
+    mine = pd.Series(number[len(population) :], index=raw.index)[released.index].to_numpy()
+    shown = pd.DataFrame({"raw": mine, "shown": _classes(released, names)}).drop_duplicates()
+    if shown["raw"].duplicated().any():
+        raise ValueError("people with the same values are released with different ones: this takes a strict release")
+    place = pd.Series(shown.index, index=shown["raw"]).reindex(number[: len(population)])
+    known = place.notna().to_numpy()
+    return released[names].iloc[place[known].astype(int)].set_index(population.index[known])
 
 
 def summary(
@@ -96,12 +133,6 @@ def summary(
         found[f"l of {name}"] = l_of(released, quasi_identifiers, name)
         found[f"t of {name}"] = t_of(released, quasi_identifiers, name, order)
     return found | {"highest risk": risk.highest, "mean risk": risk.mean, "at high risk": risk.high}
-
-
-def _keys(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """The released quasi-identifiers of each row as one value."""
-    text = table[list(columns)].astype("string").fillna("\0")
-    return pd.Series(list(text.itertuples(index=False, name=None)), index=table.index, dtype=object)
 
 
 def _classes(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:

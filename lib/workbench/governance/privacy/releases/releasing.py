@@ -20,6 +20,7 @@ COLUMNS = {
     "key": "str", "statistic": "str", "value": "float64", "expected_error": "float64", "epsilon": "float64",
     "delta": "float64", "threshold": "float64",
 }  # fmt: skip
+SALT = "which keys of a user count"
 PARTS = {"count": {"users"}, "sum": {"units"}, "mean": {"users", "units"}}
 
 
@@ -65,7 +66,7 @@ def release(
     question = ledger.digest("question", asdict(query) | {"name": ""}, asdict(cost), mechanism.VERSION)
     if not ledger.asked(question):  # then it cannot be reused either
         ledger.allow(query.name, cost)
-    exact = totals(con, contributions, query, salt=ledger.digest("which keys of a user count"))
+    exact = totals(con, contributions, query, salt=ledger.digest(SALT))
     identity = ledger.digest("release", question, exact.to_dict("list"))
     rows = ledger.kept(identity)
     if rows is None:
