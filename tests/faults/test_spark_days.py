@@ -92,12 +92,11 @@ def test_a_day_is_a_date_and_needs_other_days(spark: Any, written: Path, tmp_pat
 
 def test_a_later_stage_reads_the_days_without_spark(spark: Any, tmp_path: Path) -> None:
     table = spark.create_table("days_to_write", events(), overwrite=True)
-    assert engine.by_day(spark, "events")
-    assert not engine.by_day(spark, "items")
-    assert not engine.by_day(engine.connect("500MB"), "events")
-    handed = engine.save_by_day(spark, table, tmp_path / "events.parquet", "events")
+    assert engine.spread(table, tmp_path / "events.parquet")
     assert not encrypted(tmp_path / "events.parquet")
     read = Plain().read(tmp_path, "events.parquet").to_pandas()
     pd.testing.assert_frame_equal(read, events(), check_dtype=False)
-    assert handed.count().execute() == len(read)
+    assert Plain().batches(tmp_path, "events.parquet").read_all().num_rows == len(read)
+    kept = engine.connect("500MB").create_table("own", events())
+    assert not engine.spread(kept, tmp_path / "own.parquet")
     assert Plain().read(tmp_path, "events.parquet", ["value"]).num_columns == 1

@@ -50,20 +50,14 @@ class Backend(PySparkBackend):
         """Compute a table once and keep it in files; a table without rows if only a schema is given."""
         if not overwrite and name in self.kept:
             raise ValueError(f"there is a table '{name}' already: overwrite it, or take another name")
-        path = f"{self.folder}/{name}-{next(self.number)}"
-        if isinstance(obj, pa.RecordBatchReader):  # a file that grows a batch at a time
-            with pq.ParquetWriter(f"{path}.parquet", obj.schema) as writer:
-                for batch in obj:
-                    writer.write_batch(batch)
-            frame = self._session.read.parquet(f"{path}.parquet")
-        elif obj is None:
+        if obj is None:
             frame = self._session.createDataFrame([], PySparkSchema.from_ibis(ibis.schema(schema)))
         else:
             obj = obj if isinstance(obj, ibis.Expr) else ibis.memtable(obj)
             frame = self.frame(obj)
             frame = _widened(frame, obj.schema())
+        path = f"{self.folder}/{name}-{next(self.number)}"
         frame.write.parquet(path)
-        Path(f"{path}.parquet").unlink(missing_ok=True)
         self._session.read.schema(frame.schema).parquet(path).createOrReplaceTempView(name)
         self._forget(name)
         self.kept[name] = path

@@ -12,10 +12,10 @@ ONE_MACHINE = (
     "Raw files are read by the driver alone (only the storefront's by all machines), and handed on as Parquet.",
     "The catalogue is judged, and searched for near-duplicates, by the driver: it has to fit into its memory.",
     "Distinct texts that could hold personal data are looked at by the driver, a batch at a time.",
-    "Examination by position and label noise are estimated by the driver, from sums and from texts that it collects.",
-    "What has no day (products, users, aggregates, the record of cleaning) is written through the driver.",
+    "Examination by position and label noise are estimated by the driver, from sums and texts that it collects.",
+    "What has no day (products, users, aggregates, the record of cleaning) is written by one task, as one file.",
     "Distinct counts in the table of the worst columns are approximate, and each engine approximates in its own way.",
-    "Files by day are not encrypted by the workbench: they rely on the storage's own encryption.",
+    "Outputs of this engine are not encrypted by the workbench: they rely on the storage's own encryption.",
 )
 """What does not spread over a cluster, one sentence each."""
 
