@@ -66,6 +66,8 @@ QUICK = {
     "spark.sql.codegen.wholeStage": "false",  # to compile a query costs more than to run it on a small shop
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
+    "spark.sql.constraintPropagation.enabled": "false",
+    "spark.sql.maxPlanStringLength": "1000",  # a plan of 300 rules is long to write down
     "spark.sql.shuffle.partitions": "2",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.driver.memory": "1500m",

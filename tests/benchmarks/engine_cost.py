@@ -2,9 +2,10 @@
 
 Storefronts with planted faults are taken through the steps of `governance_scale`, each size and engine in a process of
 its own, the engines in turn. Seconds are medians over the repeats; memory is the most that the process and all that it
-started (Spark's JVM and its Python workers) held at once. A line through each engine's sizes says where they meet: on
-one machine that is a statement about this machine, and beyond the largest size it is a forecast. A cell that was
-measured in the same folder by the same code is not measured again.
+started (Spark's JVM and its Python workers) held at once. Beside the seconds of the clock stand those that all of these
+spent on a processor, which say more where the machine is shared. A line through each engine's sizes says where they
+meet: on one machine that is a statement about this machine, and beyond the largest size it is a forecast. A cell that
+was measured in the same folder by the same code is not measured again.
 """
 
 import argparse
@@ -103,7 +104,8 @@ def table(cells: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Cells side by side: seconds, GB and steps; a stopped one has the seconds after which it was."""
     rows = {
         f"{cell['engine']} {cell['million']:g} M ({cell['repeat'] + 1})": {
-            "seconds": cell["seconds"], "memory GB": cell["memory_gb"], "stopped": cell["stopped"],
+            "seconds": cell["seconds"], "CPU seconds": cell["cpu_seconds"], "memory GB": cell["memory_gb"],
+            "stopped": cell["stopped"],
             **{step["step"]: step["seconds"] for step in cell["steps"]},
         }
         for cell in cells
@@ -120,30 +122,32 @@ def _measured(engine: str, size: float, repeat: int, limit: float, folder: Path)
     command = [sys.executable, "-m", "tests.benchmarks.engine_cost", "--child", engine, "--sizes", repr(size)]
     began = time.perf_counter()
     with subprocess.Popen([*command, "--folder", str(folder)], stdout=subprocess.PIPE, text=True) as child:
-        memory, stopped = _watched(child, began + limit)
+        memory, cpu, stopped = _watched(child, began + limit)
         said = child.stdout.read() if child.stdout else ""
     if child.returncode and not stopped:
         raise RuntimeError(f"{engine} at {size:g} million events ended with {child.returncode}: its error is above")
     steps = [] if stopped else json.loads(said.splitlines()[-1])["steps"]
     seconds = time.perf_counter() - began if stopped else sum(step["seconds"] for step in steps)
-    cell = {"engine": engine, "million": size, "repeat": repeat, "seconds": round(seconds, 1), "memory_gb": memory}
-    cell |= {"stopped": stopped, "steps": steps}
+    cell = {"engine": engine, "million": size, "repeat": repeat, "seconds": round(seconds, 1)}
+    cell |= {"cpu_seconds": cpu, "memory_gb": memory, "stopped": stopped, "steps": steps}
     write_json(kept, cell)
     return cell
 
 
-def _watched(child: "subprocess.Popen[str]", until: float) -> tuple[float, bool]:
-    """The most memory, in GB, of a process and its descendants; and whether it had to be stopped."""
-    peak, process = 0.0, psutil.Process(child.pid)
+def _watched(child: "subprocess.Popen[str]", until: float) -> tuple[float, float, bool]:
+    """Of a process and its descendants the most memory in GB and the CPU seconds; and whether it had to be stopped."""
+    peak, spent, process = 0.0, dict[int, float](), psutil.Process(child.pid)
     while child.poll() is None:
         tree = [process, *_descendants(process)]
-        peak = max(peak, sum(map(_resident, tree)) / 1e9)
+        looked = {each.pid: _looked(each) for each in tree}
+        peak = max(peak, sum(memory for memory, _cpu in looked.values()) / 1e9)
+        spent |= {pid: max(cpu, spent.get(pid, 0.0)) for pid, (_memory, cpu) in looked.items()}
         if time.perf_counter() > until:
             for each in reversed(tree):
                 each.kill()
-            return round(peak, 2), True
+            return round(peak, 2), round(sum(spent.values()), 1), True
         time.sleep(POLL)
-    return round(peak, 2), False
+    return round(peak, 2), round(sum(spent.values()), 1), False
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:
@@ -153,11 +157,13 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _resident(process: psutil.Process) -> int:
+def _looked(process: psutil.Process) -> tuple[int, float]:
+    """Bytes held and CPU seconds spent; nothing of a worker that ended just now."""
     try:
-        return process.memory_info().rss
-    except psutil.NoSuchProcess:  # a worker that ended just now
-        return 0
+        spent = process.cpu_times()
+        return process.memory_info().rss, spent.user + spent.system
+    except psutil.NoSuchProcess:
+        return 0, 0.0
 
 
 if __name__ == "__main__":

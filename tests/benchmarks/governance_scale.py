@@ -9,6 +9,7 @@ same code is not measured again, so that what was broken off goes on where it wa
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -204,9 +205,10 @@ class Watch:
 
 def _size(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # the engine removes them meanwhile
-            total += path.stat().st_size if path.is_file() else 0
+    for place, _folders, names in os.walk(folder):  # passes over what the engine removes meanwhile
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += (Path(place) / name).stat().st_size
     return total
 
 

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from workbench.artifacts import Stage, StageError, write_json
+from workbench.data import engine
 from workbench.governance.access import custody
+from workbench.keeping import Plain, encrypted
 
 days = pytest.importorskip("workbench.data.spark.days")
 
@@ -141,3 +143,15 @@ def test_a_day_cannot_be_taken_over_from_a_run_that_has_no_days(spark: Any, tmp_
     (tmp_path / "outputs/latest-ok/lake").symlink_to(tmp_path / "outputs/first")
     with pytest.raises(StageError, match="handed on no table by days: run all days once, with engine: spark"):
         governed(spark, tmp_path / "outputs/second", events(), DAY)
+
+
+def test_a_later_stage_reads_the_days_without_spark(spark: Any, tmp_path: Path) -> None:
+    table = spark.create_table("days_to_write", events(), overwrite=True)
+    assert engine.spread(table, tmp_path / "events.parquet")
+    assert not encrypted(tmp_path / "events.parquet")
+    read = Plain().read(tmp_path, "events.parquet").to_pandas()
+    pd.testing.assert_frame_equal(read, events(), check_dtype=False)
+    assert Plain().batches(tmp_path, "events.parquet").read_all().num_rows == len(read)
+    kept = engine.connect("500MB").create_table("own", events())
+    assert not engine.spread(kept, tmp_path / "own.parquet")
+    assert Plain().read(tmp_path, "events.parquet", ["value"]).num_columns == 1

@@ -2,10 +2,12 @@
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 import pytest
 from ibis import _
 
@@ -118,6 +120,17 @@ def test_kept_tables_keep_their_types_and_can_be_made_of_themselves(spark: Any) 
     spark.drop_table("kept")
     with pytest.raises(ValueError, match="there is no table 'kept' to drop"):
         spark.drop_table("kept")
+
+
+def test_a_result_comes_batch_by_batch(spark: Any) -> None:
+    table = spark.create_table("kept", frame(), overwrite=True).order_by("row")
+    before = sorted(path.name for path in Path(spark.folder).iterdir())
+    batches = table.to_pyarrow_batches(chunk_size=6)
+    assert batches.schema == table.to_pyarrow().schema
+    found = list(batches)
+    assert [batch.num_rows for batch in found] == [6, 6, 6, 2]
+    assert pa.Table.from_batches(found).equals(table.to_pyarrow())
+    assert sorted(path.name for path in Path(spark.folder).iterdir()) == before  # what was written aside is gone
 
 
 def test_a_file_is_one_that_every_reader_reads(spark: Any, tmp_path: Any) -> None:

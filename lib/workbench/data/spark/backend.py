@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import ibis.expr.operations as ops
 import ibis.expr.schema as sch
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pyspark.sql.types as pt
 from ibis.backends.duckdb.converter import DuckDBPandasData
 from ibis.backends.pyspark import Backend as PySparkBackend
@@ -120,6 +122,23 @@ class Backend(PySparkBackend):
         """A result in Arrow, with the types of its schema."""
         found = PyArrowData.convert_table(self._arrow(expr, limit), expr.as_table().schema())
         return expr.__pyarrow_result__(found)
+
+    def to_pyarrow_batches(
+        self, expr: ibis.Expr, /, *, params: Any = None, limit: Any = None, chunk_size: int = 1_000_000, **_: Any
+    ) -> pa.RecordBatchReader:
+        """A result batch by batch: it is written aside first, so that the driver never holds all of it."""
+        table = expr.as_table()
+        aside = Path(f"{self.folder}/batches-{next(self.number)}.parquet")
+        self.to_parquet(table, aside)
+        schema = table.schema().to_pyarrow()
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with pq.ParquetFile(aside) as file:
+                for batch in file.iter_batches(chunk_size):
+                    yield from PyArrowData.convert_table(pa.Table.from_batches([batch]), table.schema()).to_batches()
+            aside.unlink()
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
 
     def _arrow(self, expr: ibis.Expr, limit: Any) -> pa.Table:
         self._run_pre_execute_hooks(expr)
