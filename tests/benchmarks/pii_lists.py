@@ -1,7 +1,8 @@
-"""The templates and values of the labelled texts, read from `pii_words/` and split in two halves without overlap.
+"""The templates and values of the labelled texts, read from `pii_words/`: two halves and a fresh set without overlap.
 
-The rule, which knows nothing of any recogniser: within each section of a file, even places are visible and odd ones
-held out. A line in brackets begins a section; templates stand one a line, values are parted by semicolons or lines.
+The rule of the halves, which knows nothing of any recogniser: within each section of a file, even places are visible
+and odd ones held out. The fresh set, written when both halves had been looked at, has files of its own and is used
+whole. A line in brackets begins a section; templates stand one a line, values are parted by semicolons or lines.
 """
 
 import re
@@ -10,16 +11,16 @@ from pathlib import Path
 from typing import Literal
 
 Language = Literal["en", "zh"]
-Half = Literal["visible", "held-out"]
+Half = Literal["visible", "held-out", "fresh"]
 FOLDER = Path(__file__).parent / "pii_words"
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-HALVES: tuple[Half, ...] = ("visible", "held-out")
+HALVES: tuple[Half, ...] = ("visible", "held-out", "fresh")
 
 
 @cache
 def words(language: Language, half: Half) -> dict[str, list[str]]:
     """Values by the name of their section."""
-    sections = _sections(FOLDER / f"words_{language}.txt")
+    sections = _sections("words", language, half)
     listed = {name: [value.strip() for value in re.split("[;\n]", body)] for name, body in sections.items()}
     return {name: _half([value for value in values if value], half) for name, values in listed.items()}
 
@@ -27,14 +28,15 @@ def words(language: Language, half: Half) -> dict[str, list[str]]:
 @cache
 def templates(language: Language, half: Half) -> dict[str, list[str]]:
     """Templates by the name of their section: genre, then `pii` or `none`."""
-    sections = _sections(FOLDER / f"templates_{language}.txt")
+    sections = _sections("templates", language, half)
     return {name: _half(body.strip().split("\n"), half) for name, body in sections.items()}
 
 
-def _sections(path: Path) -> dict[str, str]:
-    _, *parts = re.split(r"^\[(.+)\]$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+def _sections(stem: str, language: Language, half: Half) -> dict[str, str]:
+    text = (FOLDER / f"{'fresh_' * (half == 'fresh')}{stem}_{language}.txt").read_text(encoding="utf-8")
+    _, *parts = re.split(r"^\[(.+)\]$", text, flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _half(values: list[str], half: Half) -> list[str]:
-    return values[HALVES.index(half) :: 2]
+    return values if half == "fresh" else values[HALVES.index(half) :: 2]
