@@ -132,7 +132,7 @@ def govern(folder: Path, options: dict[str, Any], chosen: str = "duckdb") -> dic
     files = source.files()
     watch = Watch(spill)
     with watch:
-        con = engine.connect(LIMIT, THREADS, spill, files.values(), chosen, f"local[{THREADS}]")
+        con = engine.connect(LIMIT, THREADS, spill, files.values(), chosen)
         with watch.step("collect"):
             raw = source.collect(con, files)
             events = int(raw.tables["events"].count().execute())
