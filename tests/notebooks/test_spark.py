@@ -61,7 +61,7 @@ def test_a_run_on_spark_and_one_day_anew(project: Path) -> None:
     assert "day" not in events.columns
     assert events["user_id"].dropna().str.fullmatch("[0-9a-f]{32}").all()
     before = days(first, "events")
-    assert len(before) > 50
+    assert len(before) > 25
     day = sorted(before)[20]
     again = run(project, f"only_day='{day.removeprefix('day=')}'")
     after = days(again, "events")
