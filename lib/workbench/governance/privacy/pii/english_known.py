@@ -51,7 +51,8 @@ CARD = re.compile(
 """A name, and right behind it how to reach the person."""
 STATED = re.compile(
     rf"(?:^|(?<=[.!?,;:\n(])[ ]?|\b(?i:hi|hello|hey|and|that|because|since|but)[, ]{{1,2}})[\"“'*_(<\[]*"
-    rf"(?P<name>[{LETTER}]+(?:['’\-][{LETTER}]+)*\.?(?:[ ][{LETTER}]+(?:['’\-][{LETTER}]+)*\.?){{0,3}}?)[\"”'*_)>\]]*[ ]"
+    rf"(?P<name>[{LETTER}]+(?:['’\-][{LETTER}]+)*\.?(?:[ ][{LETTER}]+(?:['’\-][{LETTER}]+)*\.?){{0,3}}?)"
+    r"[\"”'*_)>\]]*[ ]"
     r"(?i:(?:is|was) (?:my|his|her|their|our|the|whose) (?:own |full |real |legal |correct |right |first |last |maiden "
     r"|husband's |wife's )?(?:name|surname|recipient|addressee|cardholder|card ?holder|account ?holder|buyer|contact|"
     r"customer|person|one who (?:ordered|paid|signed|collects)|beneficiary|consignee|payee)\b|"
