@@ -105,7 +105,7 @@ def _known(text: str, run: re.Match[str]) -> tuple[int, int] | None:
     first = next((n for n, token in enumerate(tokens) if token[0].lower() in GIVEN), None)
     if first is None or any(token[0].lower() not in NO_PART for token in tokens[:first]):
         return None
-    taken = []
+    taken: list[re.Match[str]] = []
     for token in tokens[first:]:
         if taken and (token[0].strip(".").lower() in NO_PART):
             break
