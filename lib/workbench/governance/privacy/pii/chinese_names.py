@@ -9,8 +9,8 @@ from workbench.governance.privacy.pii.words import words
 
 GIVEN, BRANDS = words("chinese_given"), words("chinese_brands")
 SURNAMES, NO_NAMES, FOLLOWS = map(words, ("chinese_surnames", "chinese_not_names", "chinese_after_names"))
-NAMES_TOO = {"于春", "安庆", "常年", "明亮", "文明", "平安", "成功", "安静", "温柔", "高兴", "安全", "安心"}
-"""Words that a name of three characters begins with as well."""
+NAMES_TOO = {"于春"}
+"""Words of that list which a name of three characters begins with as well."""
 LONGEST_FOLLOWING = max(map(len, FOLLOWS))
 FAMILIES = "".join(sorted({name[0] for name in SURNAMES}))
 LONGEST_DOTTED, LONGEST_PART = 24, 4
