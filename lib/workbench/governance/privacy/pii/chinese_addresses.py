@@ -41,11 +41,12 @@ ESTATE_END = (
 WORD = rf"[{HAN}A-Za-z0-9·]"
 FLAT = r"\d{1,3}[-—]\d{1,4}[-—]\d{2,4}(?![0-9A-Za-z]|-\d)"  # building, entrance, flat: 3-2-501
 AT_BUILDING = rf"(?=[ ]?(?:{NUMBERS}(?:号楼|[栋幢座]|单元)|{FLAT}))"
+CLAUSE = "(?![跟和离距与我你他她它这那不没是在就也都还请麻送寄收但而可结却])"  # no estate begins so behind a blank
 CORE = re.compile(
     rf"(?:(?P<road>[{HAN}0-9][{CHINESE_DIGITS}]?{ROAD})"
     rf"[ ,]?(?:(?:{NUMBER}组[ ]?)?{HOUSE}|(?<=[村屯庄寨]){NUMBER}组(?!合))"
     rf"(?:[ ,]?{HOUSE})?(?:[ ,(]?[{HAN}·A-Z]{{2,10}}\)?{AT_BUILDING}|"
-    rf"[ (]?[{HAN}A-Za-z0-9]{{1,12}}(?:{ESTATE_LONG}\)?|{ESTATE_END}(?=\)|$|[^{HAN}])))?|"
+    rf"(?:[ ]{CLAUSE}|[(])?[{HAN}A-Za-z0-9]{{1,12}}(?:{ESTATE_LONG}\)?|{ESTATE_END}(?=\)|$|[^{HAN}])))?|"
     rf"(?P<estate>[{HAN}](?:{ESTATE_END}|(?:[路街巷村]|大道)(?=[ ]?\d+号楼[ ]?\d)))(?=[ ,]?{NUMBERS}(?:号楼|"
     rf"[栋幢座]|单元|室|号(?=\d|{NUMBER}[室单]))|[ ,]?{FLAT})|"
     rf"(?P<block>[{HAN}](?=[ ]?\d{{1,3}}(?:号楼|[栋幢座])(?:楼)?[ ,]?(?:{NUMBER}单元|\d{{3,4}}(?![0-9A-Za-z元个件]))|"
@@ -75,7 +76,8 @@ OPENERS = re.compile(
 KEPT_OPENERS = re.compile(
     r"(?:和平|新华|新城|来广|来安|去思|为民|和谐|至善|新村|新街|新民|新港|新建|老城|老街|和田|新乡|新余|新竹|新安|"
     r"来宾|有余|换新|由拳|原平|本溪|先锋|先烈|要塞|还珠|货场|货运|学校路|发展|工作|东西湖|从化|从江|都江|都匀|都安|"
-    r"都昌|让胡)"
+    r"都昌|让胡|来凤|和静|和硕|和顺|改则|原阳|离石|老河口|都兰|"
+    r"(?:[新和从来去发由有先再要还为至直现原离包改旧老派][^的]?|往[^的])[县旗镇乡](?!城))"
 )  # fmt: skip
 AREA = re.compile(r"[省市区县旗镇乡州]|街道")
 LEAD_BEFORE = re.compile(LEADS.pattern + r"[ :,\"“「【(<]*$")

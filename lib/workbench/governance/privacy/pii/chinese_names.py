@@ -7,7 +7,10 @@ from workbench.governance.privacy.pii.chinese_addresses import CITIES
 from workbench.governance.privacy.pii.spans import Span
 from workbench.governance.privacy.pii.words import words
 
+GIVEN, BRANDS = words("chinese_given"), words("chinese_brands")
 SURNAMES, NO_NAMES, FOLLOWS = map(words, ("chinese_surnames", "chinese_not_names", "chinese_after_names"))
+NAMES_TOO = {"于春"}
+"""Words of that list which a name of three characters begins with as well."""
 LONGEST_FOLLOWING = max(map(len, FOLLOWS))
 FAMILIES = "".join(sorted({name[0] for name in SURNAMES}))
 LONGEST_DOTTED, LONGEST_PART = 24, 4
@@ -16,11 +19,14 @@ ACTS = (
     r"开户|"
     r"委托|负责|办理|登记|预约|报名|入住|乘车|乘机|投诉|当事|受益|监护|法定代表|代表|汇款|转账|签约|承租|收票|接收|"
     r"领取|领奖|"
-    r"获奖|退货|退款|自提|接货|验货|订货|订餐|就诊|参会|使用|赠送|受赠|介绍|推荐|证明|担保"
+    r"获奖|退货|退款|自提|接货|验货|订货|订餐|就诊|参会|使用|赠送|受赠|介绍|推荐|证明|担保|署名|签字|经手|报案|报修|反馈|反映|举报|咨询|求助|评价|验收|保管|管理|对接|接头|预定|订票|订房|"
+    r"租车|提车|送车|取餐|取票|取货|运输|承运|托运|押运|转让|受让|出租|出借|借款|还款|继承|扫码|支付|打款|退款|充值|"
+    r"法定|注册|持有|所有|持证|驾驶|乘坐|同行|陪同|紧急联系|第二联系|备用联系|家属联系|收信|寄信|来信|写信|留言|订阅|团购|拼单|"
+    r"帮买|代买|代付|代拍|代寄|代签|实际收货|实际使用|新收件|原收件|新收货|原收货|发票|发信|通知|邀请|受邀|推荐|报销|领用|保证"
 )
 OWNERS = (
-    r"旅客|乘客|患者|会员|业主|住户|车主|机主|户主|房东|学员|学生|客户|顾客|买家|卖家|用户|法人|住客|本人|"
-    r"孩子|宝宝|账户|账号"
+    r"旅客|乘客|患者|会员|业主|住户|车主|机主|户主|房东|学员|学生|客户|顾客|买家|卖家|用户|法人|住客|本人|卖家|商家|掌柜|顾问|护士|教练|律师|中介|家长|监护人|寄主|"
+    r"孩子|宝宝|账户|账号|顾客"
 )
 ROLES = (
     r"司机|师傅|快递员|快递小哥|配送员|送货员|骑手|店员|导购|销售|业务员|店长|经理|客服|主管|营业员|老板|车主|机主|"
@@ -34,11 +40,16 @@ CUES = re.compile(
     r"(?:名字|姓名)[^,。;\n]{0,4}[写打印填改弄]错?成|我(?:的名字)?叫做?|我名叫|我的?(?:名字|姓名|全名|大名)(?:叫做?|是|"
     r"为)?|"
     rf"(?<![品牌件])姓\s*名|(?:{ACTS})人(?:的?(?:姓名|名字|全名))?|(?:{OWNERS})的?(?:姓名|名字|全名|名)|"
-    r"署名|落款|签名|开户名|户名|名字(?:是|叫|写|(?=[ ]?:))|名叫|全名|真名|抬头|自称)|"
-    r"(?P<weak>本人(?:姓名|名叫|叫|是)?|寄给|送给|转交给?|交给|转给|发给|寄到|快递给|麻烦找|请找|联系|转告|此致|"
-    r"(?:问题|有事|直接|就|可以|到店|记得|一定|认准|指定|都|还)找)|"
+    r"署名|落款|签名(?![单册字墙])|开户名|户名|名字(?:是|叫|写|(?=[ ]?:))|名叫|全名|真名|抬头|自称)|"
+    r"(?P<weak>(?:顾客|买家|卖家|用户|客户|买方|卖方|甲方|乙方)(?=[ ]?[:叫])|"
+    r"本人(?:姓名|名叫|叫|是)?|寄给|送给|转交给?|交给|转给|发给|寄到|快递给|麻烦找|请找|联系|转告|此致|"
+    r"(?:问题|有事|直接|就|可以|到店|记得|一定|认准|指定|都|还|门口|前台|那边|这边|里面|柜台|楼下|仓库|门卫|保安|去|来|并|再|先|您|你)找|(?:写|填|印|打|标|登记|署|签|"
+    r"落)的?(?:是|着|成|了|为)|"
+    r"(?:写|填|印|打|标|登记|签)(?:错)?成|(?<![a-z])(?:卖家|买家|商家|对方|客服|老板|人)叫|是一[位个]叫|改成|改为|换成|转给|留给|带给|捎给|退给|赔给|还给|"
+    r"交给|打给|汇给|付给|借给|赠予?给?|送予|祝|感谢|谢谢|表扬|投诉|举报)|"
     rf"(?P<role>(?:{ROLES})(?:名?叫|是)?|我是|(?:[一这那]|有)[个位名][^,。;\n]{{0,6}}叫))"
-    rf"(?P<gap>[ \t]*(?:请?(?:改成|改为|换成|写成|填成|写的?是?|填的?是?|写着|显示[为是]?)|[栏处上][写填]?着?的?是?:?|"
+    rf"(?P<gap>[ \t]*(?:请?(?:改成|改为|换成|写成|填成|写的?是?|填的?是?|写着|显示[为是]?)|"
+    rf"名?叫|[栏处上](?!官)[写填]?着?的?是?:?|"
     rf"[从由]|[:=\-]|是|为|叫)?[ \t]*{OPENS}[ \t]*)"
 )
 ASKED = re.compile(
@@ -55,10 +66,10 @@ BEFORE_HONORIFIC = re.compile(r"(?:^|[^\u4e00-\u9fff]|[着给请找叫的是系�
 HAN = re.compile(r"[\u4e00-\u9fff]")
 LATIN = re.compile(r"[A-Z][a-z]+(?:[ ·][A-Z][a-z]+){0,2}(?![A-Za-z0-9])")
 NO_GIVEN_CHARACTER = frozenset(
-    "的了吗呢吧是不没有个们这那你我他她它就都还很也与给把被从再又太最更请会能得着么什怎呀啊哦嗯说问收寄送买卖退换款件单要该"
+    "的了吗呢吧是不没个们这那你我他她它就都还很也与给把被从再又太最更请会能得着么什怎呀啊哦嗯说问收寄送买卖退换款件单要该色码号"
 )
 NO_GIVEN = re.compile(
-    r"^(?:师傅|经理|老师|客服|先生|女士|小姐|太太|医生|老板|阿姨|大妈|大爷|叔叔|总|工|哥|姐|某|氏|姓|[家府]$)"
+    r"^(?:有(?![才为志德财福良亮根成强文发余])|师傅|经理|老师|客服|先生|女士|小姐|太太|医生|老板|阿姨|大妈|大爷|叔叔|总|工|哥|姐|某|氏|姓|[家府]$)"
 )
 DOTTED = re.compile(r"[\u4e00-\u9fff]{2,6}(?:[·•・‧∙⋅][\u4e00-\u9fff]{1,8}){1,2}")  # of Uyghurs, Kazakhs and others
 SIGNED = re.compile(
@@ -79,7 +90,9 @@ class ChineseNames:
         + r")人|(?:"
         + OWNERS
         + r")的?名|署名|落款|签名|户名|贵姓|称呼|叫什么|哪位|是谁|"
-        rf"(?:[寄送交转发递]给|寄到|转交|找|联系|转告|此致|本人|{ROLES}|我是)(?:名?叫|是|为|姓名)?[^\p{{Han}}]*"
+        rf"(?:[寄送交转发递留带捎退赔还打汇付借]给|[写填印打标记署签落]的?[是着成了为]|[写填印打标记签]错?成|[卖买商用顾][家户客]|客户|[买卖甲乙]方|对方叫|老板叫|人叫|叫|改成|改为|换成|"
+        rf"送予|赠予|赠|祝|感谢|谢谢|"
+        rf"表扬|投诉|举报|寄到|转交|找|联系|转告|此致|本人|{ROLES}|我是)(?:名?叫|是|为|姓名)?[^\p{{Han}}]*"
         rf"(?:请?[改换写填][成为]?)?[^\p{{Han}}]*(?:[{FAMILIES}]|\p{{Han}}{{2,6}}[·•・‧∙⋅])|"
         r"[个位名][^,。;\n]{0,6}叫|—\s*\p{Han}|--|敬上|谨上|谨启|亲启|亲收|[(]收[)]|[被由]\p{Han}{2,4}[代签取拿领冒收]|"
         rf"[一-鿿]{{2}}[^\p{{Han}}]{{0,3}}(?:先生|女士|小姐|太太)(?:$|[^一-鿿]|[{GOES_ON}])"
@@ -114,7 +127,8 @@ def _honoured(text: str, end: int) -> tuple[int, int] | None:
     """Where the name before a form of address starts and ends, perhaps in brackets."""
     bare = len(text[:end].rstrip(BRACKETS))
     if dotted := re.search(DOTTED.pattern + "$", text[max(0, bare - LONGEST_DOTTED) : bare]):
-        return bare - len(dotted[0]), bare
+        name = re.sub("^(?:(?:尊敬|敬爱|亲爱)的|[^·]?(?:的|给|请|找|叫|联系|感谢|谢谢))", "", dotted[0])
+        return bare - len(name), bare
     for length in (4, 3, 2):
         start = bare - length
         before = text[:start].rstrip(BRACKETS + "“「『【《(<[") if bare < end else text[:start]
@@ -137,7 +151,8 @@ def _end(text: str, start: int, weak: bool) -> int | None:
     """Where the name that begins here ends: at the end of the characters, or before a word that goes on."""
     fitting = [n for n in (4, 3, 2) if start + n <= len(text) and _is_name(text[start : start + n])]
     if text[start : start + 2] in CITIES or text[start : start + 3] in CITIES:
-        return None
+        alone = 3 in fitting and not HAN.match(text, start + 3) and text[start + 2] in GIVEN
+        return start + 3 if alone and not weak and text[start : start + 3] not in CITIES else None
     for n in fitting:
         if not HAN.match(text, start + n):
             return start + n
@@ -152,8 +167,17 @@ def _following(text: str, at: int) -> int:
     return next((n for n in range(LONGEST_FOLLOWING, 0, -1) if text[at : at + n] in FOLLOWS), 0)
 
 
+def _brand(text: str) -> bool:
+    """Whether this is, or begins, the name of a brand that is called like a person."""
+    return any(
+        text[:n] in BRANDS or (n == len(text) and n > 2 and text[:-1] in BRANDS) for n in range(2, len(text) + 1)
+    )
+
+
 def _is_name(text: str) -> bool:
-    if not all(HAN.match(sign) for sign in text) or text[:2] in NO_NAMES:
+    if not all(HAN.match(sign) for sign in text) or _brand(text):
+        return False
+    if text[:2] in NO_NAMES and not (len(text) == 3 and {*text[1:]} <= GIVEN and text[:2] in NAMES_TOO):
         return False
     for family in (2, 1):
         given = text[family:]

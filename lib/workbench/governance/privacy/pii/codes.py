@@ -52,15 +52,17 @@ SERVER_BEFORE = re.compile(
 )
 VERSION_BEFORE = re.compile(
     r"(?:(?<![A-Za-z])(?:version|ver|v|firmware|kernel|php|java|python|node|plugin|patch|sdk|api|client|package|"
-    r"windows|"
-    r"linux|macos|chrome|router os|miui|emui|coloros|nginx|harmonyos|fw|release|build|software|bios|driver|update|"
+    r"windows|linux|macos|chrome|firefox|safari|edge|browser|engine|library|module|extension|add-?on|installer|"
+    r"openssl|mysql|docker|ubuntu|debian|chipset|revision|rev|hotfix|dlc|"
+    r"router os|miui|emui|coloros|nginx|harmonyos|fw|release|build|software|bios|driver|update|"
     r"os|ios|android|app|section|chapter|"
-    r"clause|article|paragraph)(?![A-Za-z])\.?|版本|固件|系统|版|鸿蒙|安卓|更新|升级|章节?|第)"
+    r"clause|article|paragraph)(?![A-Za-z])\.?|版本|固件|系统|版|鸿蒙|安卓|更新|升级|驱动(?:程序)?|程序|软件|应用|客户端|内核|补丁|插件|"
+    r"浏览器|控件|组件|引擎|主板|显卡|微信|淘宝|支付宝|京东|小程序|构建|安装包|升级包|章节?|第)"
     r"(?:\s*(?:number|no\.?|is|to|from|at|号|是|为|到|至|从))?[\s:=#(\[<\"“'*「【]*$",
     re.IGNORECASE,
 )
 VERSION_AFTER = re.compile(
-    r"\s*(?:version|firmware|update|release|build|beta|版本|固件|版|更新)"
+    r"\s*(?:version|firmware|driver|update|release|build|beta|patch|版本|固件|驱动|版|更新|补丁)"
     r"(?!\s*(?:[A-Za-z]+\s+){0,3}v?\d)",  # what comes after may have a version of its own
     re.IGNORECASE,
 )
@@ -117,10 +119,12 @@ class _Cards:
             for first in range(len(groups)):
                 for last in range(len(groups), first, -1):
                     start, end = match.start() + groups[first][0], match.start() + groups[last - 1][1]
-                    digits = re.sub(r"\D", "", text[start:end])
+                    written = text[start:end]
+                    digits = re.sub(r"\D", "", written)
                     sizes = [b - a for a, b in groups[first:last]]
                     shaped = len(sizes) == 1 or (sizes[0] in FIRST_GROUPS and min(sizes[:-1]) >= 3)
-                    if 13 <= len(digits) <= 19 and shaped and is_card(digits):
+                    resident = len(digits) == len(written) == 18 and is_resident_id(digits)  # a tenth pass Luhn
+                    if 13 <= len(digits) <= 19 and shaped and is_card(digits) and not resident:
                         yield Span(start, end, self.kind, True)
 
 

@@ -113,6 +113,7 @@ MANIFOLDS = {*MANIFOLD.replace("meadows?", "meadow|meadows").split("|")}
 NO_STREET, WARES, TOWNS = words("no_street"), words("wares"), words("towns")
 JOINS = {"upon", "on", "of", "the", "le", "de", "la", "am", "in", "by", "under"}
 NO_TOWN, COMMON = words("not_names") - words("parts_of_towns"), words("common")
+MOBILE = re.compile(r"\bmobile,?\s+(?:al|alabama)\b", re.IGNORECASE)  # a town, where its state follows
 
 
 class EnglishAddresses:
@@ -225,7 +226,8 @@ def _contiguous(words_and_code: str, small: bool) -> bool:
     """Whether the words before a postcode are a town's rather than a sentence's."""
     between = re.findall(rf"[{LETTER}][{LETTER}'’.\-]*", re.sub(r"\S*\d.*", "", words_and_code, flags=re.DOTALL))
     loose = [word for word in between if word.islower() and word not in JOINS]
-    return not any(word.lower() in NO_TOWN - JOINS for word in between) and (small or len(loose) <= 2)
+    barred = NO_TOWN - JOINS - ({"mobile"} if MOBILE.search(words_and_code) else set())
+    return not any(word.lower() in barred for word in between) and (small or len(loose) <= 2)
 
 
 def _is_town(words_: str, small: bool) -> bool:

@@ -28,13 +28,21 @@ NOT_NAMES, COMMON, TOWNS = words("not_names"), words("common"), words("towns")
 TITLED_BRANDS, PARTICLES, ORGANISATIONS = words("titled_brands"), words("particles"), words("organisations")
 WARES, SURNAMES = words("wares"), words("surnames_common")
 TOWN_BEGINS = words("towns_begin")
-NAMED_THINGS, BRANDS = words("named_things"), words("persons_brands")
+NAMED_THINGS, BRANDS, GIVEN = words("named_things"), words("persons_brands"), words("given_names")
 MOST_WORDS = 3
 LONGEST_STREET = 60
 TOKEN = re.compile(
     rf"(?:[A-Z]\.){{1,3}}(?=[ ]?[{LETTER}])|[a-z]\.(?=[ ][a-z]{{2}})|"
     rf"[{LETTER}]+(?:['’‘\-][{LETTER}]+)*(?![{LETTER}\d@_])"
 )
+TURN = re.compile(
+    r"(?:customer|client|guest|user|buyer|caller|visitor|member|driver|patient|seller|vendor|owner|person|parent|party|"
+    r"shipper|author|reviewer|employee|student|traveller|traveler|participant|attendee|who|signed|signature|winner|"
+    r"sold by|"
+    r"shipped to|send to|sent to|order for|parcel for|package for|gift for|present for)\s?[:=]",
+    re.IGNORECASE,
+)
+"""Before a colon, what introduces a turn of a dialogue, a shop or a place as often as a person's name."""
 TITLE = re.compile(r"(?:mr|mrs|ms|miss|mx|dr|prof|sir|madam|professor|doctor)\b\.?[ \t]+", re.IGNORECASE)
 VERBAL = re.compile(r".{2,}(?:ing|ed|ly|n't|'re|'ll|'ve)$")
 VERBAL_NAMES = words("verbal_names")
@@ -91,7 +99,8 @@ def _name(text: str, start: int) -> tuple[int, int] | None:
         word = token[0]
         if not taken or all(token[0].lower() in PARTICLES for token in taken):
             small, shouted = word.islower(), word.isupper() and len(word) > 1 and text.isupper()
-        if not _goes_on(word, small or shouted, first=not taken) or (taken and word.islower() != small
+        after_given = bool(taken) and taken[-1][0].lower() in GIVEN
+        if not _goes_on(word, small or shouted, not taken, after_given) or (taken and word.islower() != small
                                                                      and word.lower() not in PARTICLES):  # fmt: skip
             break
         if taken and MONTH.match(text, at):
@@ -121,7 +130,7 @@ def _stopped(text: str, at: int) -> bool:
     return bool(CLOSED.match(text, at)) or (following is not None and following[1].lower() in NOT_NAMES | COMMON)
 
 
-def _goes_on(word: str, small: bool, first: bool) -> bool:
+def _goes_on(word: str, small: bool, first: bool, after_given: bool) -> bool:
     low = re.sub(r"'s$", "", word.lower().replace("’", "'").replace("‘", "'"))
     if low in PARTICLES:
         return True
@@ -129,7 +138,7 @@ def _goes_on(word: str, small: bool, first: bool) -> bool:
         return False
     if small:
         verbal = VERBAL.match(low) and low.split("-")[-1] not in VERBAL_NAMES
-        return len(low) > 1 and low not in COMMON and not verbal
+        return len(low) > 1 and low not in COMMON and (after_given or not verbal)
     return not (first and len(word) == 1)
 
 
@@ -169,7 +178,13 @@ def _believed(text: str, cue: re.Match[str], start: int, end: int, titled: bool)
             return (not small or closed) and not known
         case "to":
             place = place or (not several and AWAY.match(cue[0]) is not None)
-            return not place and not known and (not small or closed or follows in NOT_NAMES)
+            large = follows and text[end:].lstrip()[0].isupper() and not text.isupper()
+            goes_on = not follows or large or follows in (NOT_NAMES | COMMON) - WARES
+            brand = re.match(r"[ ](?:&|and)[ ][A-Za-z]+['’]s\b", text[end:], re.IGNORECASE)  # Ben & Jerry's
+            small = small and not (closed or follows in NOT_NAMES)
+            return (
+                not place and not known and not small and not brand and (goes_on or (several and not _thing(text, end)))
+            )
         case "by":
             enough = several or not (small or cue[0].lower().startswith("who"))
             ends = not small or (text.islower() and _stopped(text, end))
@@ -185,15 +200,21 @@ def _believed(text: str, cue: re.Match[str], start: int, end: int, titled: bool)
                 not known
                 and not place
                 and follows not in WARES
-                and (not small or (closed and several) or "name" in cue[0].lower())
+                and (not small or (closed and several) or "name" in cue[0].lower() or found[0] in GIVEN)
             )
         case "asked":
             return not known and _ends_line(text, end)
         case "field":
             to = re.search(r"to\b", cue[0]) is not None and place
-            return not to and not known and not re.match(r"\s*\d{1,4}\b(?! [A-Za-z])", text[end:])
+            turn = TURN.fullmatch(cue[0]) and found[0] not in GIVEN and not (several and not small and closed)
+            return not turn and not to and not known and not re.match(r"\s*\d{1,4}\b(?! [A-Za-z])", text[end:])
         case _:
             return found[0] not in COMMON
+
+
+def _thing(text: str, end: int) -> bool:
+    """Whether a ware follows within two words: Kallax-style Ivar oak shelf."""
+    return any(word.lower() in WARES for word in text[end : end + 30].split()[:2])
 
 
 def _title_written(text: str, cue: re.Match[str]) -> bool:

@@ -59,7 +59,7 @@ OTHER_NUMBER = re.compile(
     r"po)(?![A-Za-z])"
     r"(?:\s*(?:number|no\.?|nr\.?|id|code|is|was|#))*|#|№|订单号?|单号|编号|快递|运单号?|条码|条形码|货号|型号|"
     r"款号|发票号?|流水号?|"
-    r"批号|序列号|工单号?|保单号?|合同号?|税号|工号|学号|邀请码|兑换码|商品|会员号?|卡号|账号|券码|验证码|QQ号?|"
+    r"批号|序列号|工单号?|保单号?|合同号?|税号|工号|学号|邀请码|兑换码|商品|会员号?|卡号|账号|券码|QQ号?|"
     r"qq号?)[\s:是为#.\-]*$",
     re.IGNORECASE,
 )
@@ -73,6 +73,14 @@ PHONE_AFTER = re.compile(
     r"account|log ?in|sign ?in|locked|unsubscribe)\b",
     re.IGNORECASE,
 )
+
+CALLED = re.compile(
+    r"(?i)\b(?:phon(?:e|ed|ing)|calls?|call(?:ed|er|ing)|rang|ring(?:ing)?|dial(?:led|ed|ling)?|mobile|cell(?:phone)?|"
+    r"landline|voicemail|answer(?:s|ed|ing)? (?:the|it|my|his)|picks? up|picking up|"
+    r"text(?:s|ed|ing)? (?:me|us|him|her)|"
+    r"sms|whatsapp|telegram|hung up|hangs up|area code|imessage|facetime|telephones?|handset|sim card)\b"
+)
+"""Words of telephoning anywhere near."""
 
 
 class _Phones:
@@ -128,7 +136,13 @@ def _written(form: str | None, written: str) -> bool:
 def _announced(text: str, start: int, end: int) -> bool:
     """Whether the words before or after a number say that it is a phone's."""
     before = PHONE_BEFORE.search(text, max(0, start - 40), start)
-    return before is not None or PHONE_AFTER.match(text, end, end + 40) is not None
+    if before is not None or PHONE_AFTER.match(text, end, end + 40) is not None:
+        return True
+    line = text[text.rfind("\n", 0, start) + 1 :].split("\n", 1)[0].strip(' .,*_"()[]<>')
+    spoken = CALLED.search(text[max(0, start - 60) : start]) or CALLED.search(text[end : end + 60])
+    return (
+        "\n" in text and line.startswith(text[start:end]) and not re.search(r"[a-wyz]{4}", line)
+    ) or spoken is not None
 
 
 def _unbracketed(text: str, start: int, end: int) -> tuple[int, int]:

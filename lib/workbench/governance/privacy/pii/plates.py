@@ -22,7 +22,10 @@ CHINESE = Pattern(
 
 WRAPPED = r"[\"“'‘(\[<*_{]*"
 CUE = (
-    r"(?:(?:licen[cs]e|number|registration|car|vehicle|reg)[ -]?(?:plates?|tags?)|plates?(?= (?:number|no|is|was|"
+    r"(?:(?:licen[cs]e|licen[a-z]{1,3}e|number|nu[a-z]{2,4}r|registration|car|vehicle|reg|"
+    r"van|truck|rear|front)[ -]?(?:plates?|tags?)|"
+    r"licen[cs]e (?:no|number|nr)\b\.?|\btag(?=s? (?:number|no|is|was|reads?)\b|\s?:)|vrn|vrm|"
+    r"plates?(?= (?:number|no|is|was|"
     r"reads?)\b|\s?:|,? (?-i:[A-Z]{2,3}[ -]?\d|\d[A-Z]{3}))|(?:vehicle |car |van )?(?:reg(?:istration)?|rego))"
 )
 LINK = (
@@ -47,6 +50,12 @@ VEHICLE = re.compile(
     + r"|plates?|reg|rego|registration|registered)(?:s|'s)?(?![A-Za-z_])",
     re.IGNORECASE,
 )
+ISSUED = re.compile(r"[A-HJ-PR-Y][A-HJ-PR-Y](?:0[2-9]|1\d|2[0-7]|5[1-9]|6\d|7[0-7]) [A-HJ-PR-Z]{3}")
+"""British plates since 2001, with their blank: no I, Q, Z in the memory tag, and the ages that were given out."""
+OWN = re.compile(
+    r"(?i:licen[cs]e plates?|number plates?)[^:\n]{0,12}[ :(\[\"“'‘<*_]+[A-Za-z]{3}(?:-|[ ]?(?!19\d\d|20\d\d))\d{4}$"
+)
+"""Letters that are also a word, and the number, right behind the very word for a plate."""
 MODELS_END = words("models_end")
 NO_LETTERS = words("common") | words("no_street") | words("not_names") | words("wares") | MODELS_END
 
@@ -60,7 +69,7 @@ class _Plates:
         r"(?is)\bplates?(?: (?:number|no|is|was|reads?)\b|\s?:|,? [A-Z]{2,3}[ -]?\d|,? \d[A-Z]{3}).*\d|\b(?:reg|rego|"
         r"registration)\b.*\d|"
         r"\b(?:licen[cs]e|number|registration|car|vehicle|reg)[ -]?(?:plates?|tags?)\b.*\d|"
-        r"\b[A-Z]{2}[ ]?\d{2}[ ]?[A-Z]{3}\b|\b[A-Z]\d{2,3}[ ]?[A-Z]{3}\b|\b\d[A-Z]{3}\d{3}\b"
+        r"(?i:\b[A-Z]{2}[ ]?\d{2}[ ]?[A-Z]{3}\b)|\b[A-Z]\d{2,3}[ ]?[A-Z]{3}\b|\b\d[A-Z]{3}\d{3}\b"
     )
     announced = re.compile(
         rf"(?i:\b{CUE}(?:{LINK}|{NEXT_TURN}){WRAPPED})(?P<value>{FORM}|{LOOSE})(?![A-Za-z0-9-])",
@@ -74,7 +83,7 @@ class _Plates:
     def find(self, text: str) -> Iterator[Span]:
         """See `Recogniser`."""
         for plate in self.announced.finditer(text):
-            if not (plate["short"] and plate["short"][:3].lower() in NO_LETTERS):
+            if not (plate["short"] and plate["short"][:3].lower() in NO_LETTERS) or OWN.match(plate[0]):
                 yield Span(*plate.span("value"), self.kind)
         for plate in self.formed.finditer(text):
             letters = re.sub("[^A-Za-z]", "", plate[0])
@@ -82,7 +91,7 @@ class _Plates:
             other = end in (MODELS_END if letters.isupper() else NO_LETTERS) or not (
                 letters.isupper() or letters.islower()
             )
-            if not other and VEHICLE.search(text):
+            if not other and (ISSUED.fullmatch(plate[0]) or VEHICLE.search(text)):
                 yield Span(*plate.span(), self.kind)
 
 

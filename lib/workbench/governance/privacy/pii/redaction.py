@@ -16,13 +16,15 @@ from workbench.governance.privacy.pii.chinese_addresses import ChineseAddresses
 from workbench.governance.privacy.pii.chinese_names import ChineseNames
 from workbench.governance.privacy.pii.codes import CODES
 from workbench.governance.privacy.pii.english_addresses import EnglishAddresses
+from workbench.governance.privacy.pii.english_known import KnownEnglishNames
 from workbench.governance.privacy.pii.english_names import EnglishNames
 from workbench.governance.privacy.pii.phones import PHONES
 from workbench.governance.privacy.pii.plates import PLATES
 from workbench.governance.privacy.pii.spans import Recogniser, Span, folded, resolved
 
 RECOGNISERS: tuple[Recogniser, ...] = (
-    *CODES, *PHONES, *PLATES, EnglishNames(), ChineseNames(), EnglishAddresses(), ChineseAddresses(),
+    *CODES, *PHONES, *PLATES, EnglishNames(), KnownEnglishNames(),
+    ChineseNames(), EnglishAddresses(), ChineseAddresses(),
 )  # fmt: skip
 STRANGE = r"[ıİſK]|[^\P{Nd}0-9]|[^\P{Z} ]|[\x{1C}-\x{1F}\x{85}\x{FF01}-\x{FF5E}]"
 """Characters that get folded, or that Python's patterns take for ASCII letters, digits or blanks and RE2's do not."""
