@@ -7,6 +7,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 ROWS = 4000
 JOB = """
 import json, signal, sys, threading, time
@@ -97,6 +99,7 @@ def home(folder: Path) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_an_executor_killed_in_the_middle_costs_no_row(require, tmp_path: Path) -> None:
     require(find_spec("pyspark"), "PySpark is missing: install the extra `spark`")
     (tmp_path / "job.py").write_text(JOB)
