@@ -1,5 +1,6 @@
 """Expressions of which Ibis leaves to the engine what they mean: Spark gives what DuckDB gives."""
 
+import gc
 import re
 from datetime import datetime
 from pathlib import Path
@@ -167,3 +168,15 @@ def test_what_needs_one_machine_is_said(spark: Any) -> None:
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(ValueError, match="engine 'sparc' is not known, did you mean 'spark'"):
         engine.connect(engine="sparc")
+
+
+def test_the_folder_of_kept_tables_is_made_and_goes_with_the_engine(spark: Any, tmp_path: Path) -> None:
+    con = engine.connect(engine="spark", temp_directory=tmp_path / "not" / "there")
+    assert con.create_table("kept_there", frame()).count().execute() == 20
+    assert [path.name.startswith("kept_there-") for path in Path(con.folder).iterdir()] == [True]
+    assert Path(con.folder).parent == tmp_path / "not" / "there"
+    con.drop_table("kept_there")
+    folder = Path(con.folder)
+    del con
+    gc.collect()
+    assert not folder.exists()

@@ -48,6 +48,8 @@ def connect(master: str, memory_limit: str, folder: str | Path) -> "Backend":
     from workbench.data.spark.backend import Backend
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # Spark knows no setting for it that it heeds here
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     kept = Path(tempfile.mkdtemp(prefix="workbench-spark-", dir=folder or None))
     settings = SETTINGS | {"spark.sql.warehouse.dir": str(kept / "warehouse"), "spark.driver.memory": memory_limit}
     if LOCAL.fullmatch(master):
