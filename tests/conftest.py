@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before any numeric library is imported: two cores are shared
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # sums in one order, wherever in memory the numbers happen to lie
 
 from ibis import BaseBackend
 
