@@ -21,7 +21,7 @@ run: .venv/installed  ## execute a profile: [PROFILE=quickstart] [ARGS="--from 0
 	$(BIN)/workbench run "$(PROFILE)" $(ARGS)
 
 # Two files at a time, but for those that look at the clock: these want the machine to themselves.
-TIMED := tests/notebooks/test_chain.py
+TIMED := tests/notebooks/test_chain.py tests/unit/test_models_training.py
 
 test: .venv/installed  ## run the tests: [ARGS="tests/unit -k profile"]
 ifdef ARGS

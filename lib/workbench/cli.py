@@ -187,7 +187,8 @@ def _show_source(project: Project, parameters: dict[str, Any]) -> None:
         source = sources.find(
             parameters["source"], locate(parameters["folder"], project.root), parameters["source_options"]
         )
-        found = preview(source, engine.connect(parameters["memory_limit"], parameters["threads"]))
+        limit = parameters["engine_options"].get("memory_limit", engine.MEMORY)
+        found = preview(source, engine.connect(limit, parameters["threads"]))
     for table in found.tables:
         lines = [_file(file) for file in table.files]
         rejected = f", {table.rejected:,} are rejected" if table.rejected else ""

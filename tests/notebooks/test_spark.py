@@ -63,7 +63,7 @@ def test_a_run_on_spark_and_one_day_anew(project: Path) -> None:
     before = days(first, "events")
     assert len(before) > 25
     day = sorted(before)[20]
-    again = run(project, f"only_day='{day.removeprefix('day=')}'")
+    again = run(project, f"engine_options={{only_day: '{day.removeprefix('day=')}'}}")
     after = days(again, "events")
     assert after.keys() == before.keys()
     assert {each for each in before if before[each] != after[each]} == {day}

@@ -113,7 +113,7 @@ def test_killed_and_resumed_ends_with_the_weights_of_the_unbroken(unbroken, tmp_
     command = [sys.executable, "-c", script]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(scratch)}
     broken = subprocess.Popen([*command, "slow"], env=environment)
-    deadline = time.monotonic() + 180  # a busy machine is no reason to fail
+    deadline = time.monotonic() + 60
     while last_checkpoint_step(tmp_path) is None:
         assert broken.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline, "no checkpoint within three minutes"

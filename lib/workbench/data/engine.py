@@ -22,11 +22,12 @@ HEX = "0123456789abcdef"
 DIGITS = 15  # hexadecimal, so 60 bits
 ENGINES = ("duckdb", "spark")
 MASTER = re.compile(r"spark://|k8s://|yarn$|local")  # how the address of a Spark cluster begins
+MEMORY = "2500MB"  # what the engine may hold if nothing else is said
 LARGE = 0.05  # of the memory: raw files swell to twenty times their size in tables and their copies
 
 
 def connect(
-    memory_limit: str = "2500MB",
+    memory_limit: str = MEMORY,
     threads: int = 2,
     temp_directory: str | Path = "",
     raw: Iterable[Path] = (),
