@@ -68,6 +68,17 @@ def test_ids_made_of_a_users_id_hold_its_pseudonym(con):
     }
 
 
+def test_an_id_made_of_an_orders_id_hides_the_order(con):
+    rows = pd.DataFrame({
+        "event_id": ["77-9", "e4", "u1-3"], "user_id": ["u1", None, "u1"], "order_id": ["77", "78", None],
+        "item_id": ["9", "4", "3"],
+    })  # fmt: skip
+    order, user = (pseudonyms.pseudonym(SECRET, each) for each in ("77", "u1"))
+    made = pseudonyms.in_table(con.create_table("events", rows), SECRET).execute()
+    assert set(made["event_id"]) == {f"{order}-9", "e4", f"{user}-3"}
+    assert Mask(SECRET).frame(rows)["event_id"].tolist() == [f"{order}-9", "e4", f"{user}-3"]
+
+
 def test_a_documents_id_keeps_its_kind_alone(con):
     table = con.create_table("corpus", pd.DataFrame({"doc_id": ["item-7", "basket-u1-03"], "text": ["a", "b"]}))
     found = set(pseudonyms.in_table(table, SECRET).execute()["doc_id"])

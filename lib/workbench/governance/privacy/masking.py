@@ -4,7 +4,7 @@ A report is read by more people than the data are. So what it shows goes through
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,6 @@ import pandas as pd
 from workbench.governance.privacy.pii.redaction import redact
 from workbench.governance.privacy.pseudonyms import PERSONAL, pseudonym
 
-USER = "user_id"
 UNREAD = "(a raw row that could not be read; it is kept in the quarantine)"
 RAW = "row"
 CHANGED = ("before", "after")  # what a record of repairs and merges tells of a row
@@ -54,7 +53,7 @@ class Mask:
             return self._object(value) or self._field(self.keys.get(row["table"], ""), value)
         if name in CHANGED and "column" in row:
             return self._object(value) or self._field(row["column"], value)
-        return self._field(name, value, row.get(USER))
+        return self._field(name, value, _owners(row))
 
     def _object(self, text: str) -> str | None:
         """A row that is written as JSON, masked field by field; None for other texts."""
@@ -64,17 +63,23 @@ class Mask:
             return None
         if not isinstance(fields, dict):
             return None
-        owner = fields.get(USER)
+        owners = _owners(fields)
         return json.dumps(
-            {name: self._field(name, value, owner) if isinstance(value, str) else value
+            {name: self._field(name, value, owners) if isinstance(value, str) else value
              for name, value in fields.items()},
             ensure_ascii=False,
         )  # fmt: skip
 
-    def _field(self, name: str, value: str, owner: Any = None) -> str:
-        """A field of a row: an id of a person, an id that begins with the user's, or a text."""
+    def _field(self, name: str, value: str, owners: Sequence[str] = ()) -> str:
+        """A field of a row: an id of a person, an id that begins with one of these, or a text."""
         if name in PERSONAL:
             return pseudonym(self.secret, value)
-        if name.endswith("_id") and isinstance(owner, str) and f"{value}-".startswith(f"{owner}-"):
-            return pseudonym(self.secret, owner) + value[len(owner) :]
+        if name.endswith("_id"):
+            for owner in (each for each in owners if f"{value}-".startswith(f"{each}-")):
+                return pseudonym(self.secret, owner) + value[len(owner) :]
         return str(redact([value]).texts[0])
+
+
+def _owners(row: Mapping[str, Any]) -> list[str]:
+    """A row's ids of a person."""
+    return [value for name in PERSONAL if isinstance(value := row.get(name), str)]

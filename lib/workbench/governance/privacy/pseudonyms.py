@@ -45,8 +45,9 @@ def by_key(secret: bytes) -> Callable[[StringValue], StringValue]:
 def in_table(table: Table, secret: bytes, people: bool = True) -> Table:
     """A table without raw user ids, its rows and their order as they were.
 
-    The columns `PERSONAL` hold pseudonyms. Another id that begins with the user's, as a group "user-week" does, keeps
-    its rest; of a document's id, which may be made of anything, only its kind is left, unless it is a product's.
+    The columns `PERSONAL` hold pseudonyms. Another id that begins with one of them, as a group "user-week" or an event
+    "order-product" does, keeps its rest; of a document's id, which may be made of anything, only its kind is left,
+    unless it is a product's.
 
     Args:
         table: any of a shop's.
@@ -57,12 +58,13 @@ def in_table(table: Table, secret: bytes, people: bool = True) -> Table:
     if not people:
         return table
     alias = by_key(secret)
-    changed = {column: alias(table[column]) for column in PERSONAL if column in table.columns}
-    if "user_id" in table.columns:
-        user = table.user_id
-        for column in (each for each in table.columns if each.endswith("_id") and each not in (*PERSONAL, *GIVEN)):
-            made_of_it = (table[column] + "-").startswith(user + "-")
-            changed[column] = made_of_it.ifelse(alias(user) + table[column].substr(user.length()), table[column])
+    owners = [column for column in PERSONAL if column in table.columns]
+    changed = {column: alias(table[column]) for column in owners}
+    for column in (each for each in table.columns if each.endswith("_id") and each not in (*PERSONAL, *GIVEN)):
+        given = changed[column] = table[column]
+        for owner in (table[each] for each in reversed(owners)):
+            made_of_it = (given + "-").startswith(owner + "-")
+            changed[column] = made_of_it.ifelse(alias(owner) + given.substr(owner.length()), changed[column])
     if "doc_id" in table.columns:
         kind = table.doc_id.split("-")[0]
         changed["doc_id"] = (kind == "item").ifelse(table.doc_id, kind + "-" + alias(table.doc_id))
