@@ -63,9 +63,9 @@ class Plain:
 
     def batches(self, folder: Path, relative: str) -> pa.RecordBatchReader:
         """See `Keeper`."""
-        import pyarrow.dataset as pd
+        import pyarrow.dataset as ds
 
-        return pd.dataset(folder / relative).scanner().to_reader()
+        return ds.dataset(folder / relative).scanner().to_reader()
 
     def check(self, manifest: Mapping[str, Any], where: str) -> None:
         """See `Keeper`; nobody vouched, and hashes alone are compared."""

@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from workbench.artifacts import origin
+from workbench.artifacts import HashCache, check_unaltered, origin, read_json, verified
 from workbench.run.project import InputError, Project
 from workbench.run.status import RUNNING, Run, alive, all_runs, find_run
+
+if TYPE_CHECKING:  # casbin and cryptography are of no use to other commands
+    from workbench.governance.access.custody import Custody
 
 app = typer.Typer()
 console = Console(markup=False, highlight=False)
@@ -100,7 +103,7 @@ def reidentify(
     governed = _stage(Project.find(outputs=outputs).outputs, run, "01_governance")
     with _refused():
         keeper = custody.here(f"workbench reidentify {Path(run).name}", "reidentification")
-        found = keeper.reidentify(governed, pseudonyms)
+        found = _whole(governed, keeper).reidentify(governed, pseudonyms)
     for pseudonym, user_id in found.items():
         console.print(f"{pseudonym}  {user_id if user_id is not None else 'not in this run'}")
 
@@ -141,12 +144,14 @@ def show_table(
         raise InputError(f"--to {to}: give a name that ends in .csv or .parquet")
     folder = _stage(Project.find(outputs=outputs).outputs, run, stage)
     file = f"data/{name}.parquet"
-    if not (folder / file).is_file():
-        known = sorted(each.relative_to(folder / "data").with_suffix("") for each in folder.rglob("data/**/*.parquet"))
+    if not (folder / file).exists():
+        files = [path for path in verified(folder) if path.startswith("data/") and path.endswith(".parquet")]
+        known = sorted({path.removeprefix("data/").partition(".parquet")[0] for path in files})
         raise InputError(f"{stage} has no table '{name}'; it has {', '.join(map(str, known))}")
     chosen = [each.strip() for each in columns.split(",")] if columns else None
     with _refused():
-        found = custody.here(f"workbench table {Path(run).name}", purpose).read(folder, file, chosen).to_pandas()
+        keeper = _whole(folder, custody.here(f"workbench table {Path(run).name}", purpose))
+        found = keeper.read(folder, file, chosen).to_pandas()
     if to is None:
         console.print(found.head(10).to_string(), soft_wrap=True)
         console.print(f"{len(found):,} rows")
@@ -163,6 +168,13 @@ def _stage(outputs: Path, run: str, stage: str) -> Path:
         names = ", ".join(each.name for each in found.stages())
         raise InputError(f"{found.name} has no stage '{stage}'; it has {names}")
     return origin(found.stage(stage).folder)
+
+
+def _whole(folder: Path, keeper: "Custody") -> "Custody":
+    """The keeper, once the stage's manifest is as it was signed and its files as the manifest says."""
+    keeper.check(read_json(folder / "manifest.json"), f"{folder.parent.name}/{folder.name}")
+    check_unaltered(folder, HashCache(folder.parents[1]))
+    return keeper
 
 
 def _make_anew(outputs: Path) -> None:

@@ -92,6 +92,14 @@ def test_a_table_is_shown_and_written_as_the_policy_allows(run, toy, workbench, 
     assert "'fun' is none of the purposes" in capsys.readouterr().err
 
 
+def test_a_table_in_anothers_place_is_not_shown(run, workbench, capsys):
+    """Each is authentic by itself; the manifest alone knows which belongs where."""
+    data = run.folder / "01_governance/data"
+    (data / "events.parquet").write_bytes((data / "repairs.parquet").read_bytes())
+    assert workbench("table", run.name, "01_governance", "events") == 2
+    assert "was altered" in capsys.readouterr().err
+
+
 def test_the_audit_finds_nothing_and_then_what_was_cut_off(run, workbench, capsys):
     workbench("table", run.name, "01_governance", "events")
     assert workbench("audit") == 0

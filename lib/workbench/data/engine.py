@@ -22,6 +22,8 @@ HEX = "0123456789abcdef"
 DIGITS = 15  # hexadecimal, so 60 bits
 ENGINES = ("duckdb", "spark")
 MASTER = re.compile(r"spark://|k8s://|yarn$|local")  # how the address of a Spark cluster begins
+MOMENTS = {"events": ("timestamp", "event_id"), "pairs": ("event_time", "pair_id")}
+"""Tables with a moment in each row: the column that holds it, and the one by which rows of a day are sorted."""
 MEMORY = "2500MB"  # what the engine may hold if nothing else is said
 LARGE = 0.05  # of the memory: raw files swell to twenty times their size in tables and their copies
 
@@ -128,7 +130,7 @@ def spread(table: Any, path: Path, only_day: str = "") -> bool:
         return False
     from workbench.data.spark import days  # here, because it is an extra
 
-    moment, order = days.MOMENTS.get(path.stem, ("", ""))
+    moment, order = MOMENTS.get(path.stem, ("", ""))
     if moment in table.columns:
         days.write(con, table, path, moment, order, only_day)
     else:

@@ -13,10 +13,7 @@ from ibis.expr.types import Table
 from pyspark.sql import functions as sql
 
 from workbench.data.spark.backend import Backend
-
-DAY = "day"
-MOMENTS = {"events": ("timestamp", "event_id"), "pairs": ("event_time", "pair_id")}
-"""Tables with a moment in each row: the column that holds it, and the one by which rows of a day are sorted."""
+from workbench.keeping import DAY
 
 
 def write(con: Backend, table: Table, folder: Path, moment: str, order: str, only_day: str = "") -> None:

@@ -27,7 +27,6 @@ from workbench.governance.privacy.pseudonyms import pseudonym
 from workbench.keeping import Plain, encrypted, stream
 
 USERS = "data/identities.parquet"
-BY_DAYS = ("data/events.parquet", "data/pairs.parquet")  # what a distributed engine writes by days
 HIDDEN = "identities"  # what the policy and the log call all that lies under this key
 
 
@@ -147,7 +146,7 @@ def guard(stage: Stage, purpose: str, quasi: Collection[str] = (), only_day: str
     mine = replace(here(f"{stage.folder.parent.name}/{stage.name}", purpose, quasi), only_day=only_day)
     stage.protect(mine)
     if only_day:
-        stage.carry("previous", BY_DAYS)
+        stage.carry("previous", [f"data/{name}.parquet" for name in engine.MOMENTS])
     return mine
 
 
