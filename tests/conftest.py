@@ -19,10 +19,12 @@ from ibis import BaseBackend
 from toy import ToyProject
 from workbench import cli
 from workbench.data import engine
+from workbench.display.style import apply_style
 
 
 def pytest_configure() -> None:
-    """Keys, ledgers and the audit log of the tests are no user's."""
+    """Keys, ledgers and the audit log of the tests are no user's; figures look as in reports, whatever runs first."""
+    apply_style()
     home = tempfile.mkdtemp(prefix="workbench-tests-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ |= {"XDG_CONFIG_HOME": f"{home}/config", "XDG_DATA_HOME": f"{home}/share"}

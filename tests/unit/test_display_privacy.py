@@ -66,8 +66,8 @@ def test_releases_say_whether_they_were_paid_reused_or_refused():
 @pytest.mark.parametrize("outcomes", [OUTCOMES, OUTCOMES[1:]])
 def test_figures_show_what_there_is(outcomes):
     figure = show.release_figure(outcomes)
-    drawn = [axes for axes in figure.axes if axes.get_title()]
-    assert [axes.get_title() for axes in drawn] == ["users by day"] * (outcomes is OUTCOMES)
+    drawn = [axes for axes in figure.axes if axes.get_title(loc="left")]
+    assert [axes.get_title(loc="left") for axes in drawn] == ["users by day"] * (outcomes is OUTCOMES)
     prices = show.price_figure({"ε": (rows(one=(0, -1, 1)), BASE), "k": (rows().head(0), BASE)})
     assert len(prices.axes) == 1
     plt.close("all")
