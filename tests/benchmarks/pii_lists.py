@@ -1,8 +1,9 @@
-"""The templates and values of the labelled texts, read from `pii_words/`: two halves and a fresh set without overlap.
+"""The templates and values of the labelled texts, read from `pii_words/`: two halves and later sets.
 
 The rule of the halves, which knows nothing of any recogniser: within each section of a file, even places are visible
-and odd ones held out. The fresh set, written when both halves had been looked at, has files of its own and is used
-whole. A line in brackets begins a section; templates stand one a line, values are parted by semicolons or lines.
+and odd ones held out. The later sets, each written by an author of its own when those before had been looked at, have
+files of their own and are used whole; they share no templates and hardly any values. A line in brackets begins a
+section; templates stand one a line, values are parted by semicolons or lines.
 """
 
 import re
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 Language = Literal["en", "zh"]
-Half = Literal["visible", "held-out", "fresh"]
+Half = Literal["visible", "held-out", "fresh", "closing", "last", "final"]
 FOLDER = Path(__file__).parent / "pii_words"
+LATER: tuple[Half, ...] = ("fresh", "closing", "last", "final")
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-HALVES: tuple[Half, ...] = ("visible", "held-out", "fresh")
+HALVES: tuple[Half, ...] = ("visible", "held-out", *LATER)
 
 
 @cache
@@ -33,10 +35,11 @@ def templates(language: Language, half: Half) -> dict[str, list[str]]:
 
 
 def _sections(stem: str, language: Language, half: Half) -> dict[str, str]:
-    text = (FOLDER / f"{'fresh_' * (half == 'fresh')}{stem}_{language}.txt").read_text(encoding="utf-8")
+    whose = f"{half}_" if half in LATER else ""
+    text = (FOLDER / f"{whose}{stem}_{language}.txt").read_text(encoding="utf-8")
     _, *parts = re.split(r"^\[(.+)\]$", text, flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def _half(values: list[str], half: Half) -> list[str]:
-    return values if half == "fresh" else values[HALVES.index(half) :: 2]
+    return values if half in LATER else values[HALVES.index(half) :: 2]

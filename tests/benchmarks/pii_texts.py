@@ -2,8 +2,8 @@
 
 Personal data of ten kinds, each span exactly the value, and among it what only resembles it: order numbers, versions,
 codes with a wrong check digit, brands that are a person's name. Templates and lists stand in `pii_words/`, in two
-halves and a fresh set that share neither: recognisers may be looked at on the visible half and are judged on the
-held-out one, or, once that has been used, on the fresh set.
+halves and later sets that share neither: recognisers may be looked at on the visible half and are judged on
+what nobody has looked at yet. That was the held-out half, then each later set.
 `python -m tests.benchmarks.pii_texts --language en --half visible --show 30` prints examples.
 """
 

@@ -1,4 +1,4 @@
-"""The measurement of the recognisers: what counts as right, intervals over templates, the fresh set unseen."""
+"""The measurement of the recognisers: what counts as right, intervals over templates, one set unseen."""
 
 import math
 
@@ -50,8 +50,8 @@ def test_errors_show_what_is_around_them():
     assert pii_found.errors([labelled(NAME)], [set()], 9, "EMAIL") == []
 
 
-def test_errors_of_the_fresh_set_stay_unseen(monkeypatch, capsys):
+def test_errors_of_the_unseen_set_stay_unseen(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["pii_found", "--errors", "5"])
     with pytest.raises(SystemExit):
         pii_found.main()
-    assert "the fresh set stays unseen" in capsys.readouterr().err
+    assert "the final set stays unseen" in capsys.readouterr().err

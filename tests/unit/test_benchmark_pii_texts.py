@@ -11,12 +11,12 @@ from itertools import combinations, product
 import phonenumbers
 import pytest
 
-from benchmarks.pii_lists import HALVES, LANGUAGES, Half, Language, templates, words
+from benchmarks.pii_lists import HALVES, LANGUAGES, LATER, Half, Language, templates, words
 from benchmarks.pii_texts import KINDS, Labelled, generate, shown
 
 COUNT = 5000
-EACH, PERSONAL, DECOYS, REPEATED = 300, 0.6, 0.5, 0.01
-TEMPLATES: dict[Half, int] = {"visible": 120, "held-out": 120, "fresh": 140}
+EACH, PERSONAL, DECOYS, REPEATED, SHARED = 300, 0.6, 0.5, 0.01, 0.02
+TEMPLATES: dict[Half, int] = {"visible": 120, "held-out": 120} | dict.fromkeys(LATER, 140)
 PEOPLE: dict[Language, tuple[int, int]] = {"en": (75, 100), "zh": (150, 50)}  # given and family names of a half
 HARD = {
     "order", "tracking", "sku", "model", "price", "size", "dims", "date", "time", "version", "ean", "cardlike",
@@ -130,7 +130,7 @@ def test_values_without_check_digits_are_of_their_form(language: Language, half:
     found = values(language, half)
     assert all(ipaddress.ip_address(value).is_global for value in found["IP"])
     assert all(re.search(r"://[^/@]+:[^/@]+@|(token|password|pwd)=\w+", value) for value in found["URL"])
-    assert all(re.fullmatch(r"[\w.+-]+@[\w-]+(\.\w+)+", value) for value in found["EMAIL"])
+    assert all(re.fullmatch(r"[\w.+-]+@[\w-]+(\.[\w-]+)+", value) for value in found["EMAIL"])
     assert all(re.fullmatch(PLATES[language], value.upper()) for value in found["PLATE"])
     assert [value for value in found["PHONE"] if not is_telephone(value, language)] == []
 
@@ -143,7 +143,7 @@ def test_what_resembles_a_checked_value_fails_the_check(language: Language, half
         for span in each.spans:
             rest[span.start : span.end] = "\n" * (span.end - span.start)
         left = unicodedata.normalize("NFKC", "".join(rest))
-        for number in re.findall(r"(?<![\w.])(?:\d[ -]?){12,18}\d(?![\w.])", left, re.ASCII):
+        for number in re.findall(r"(?<![\w.])(?:(?:\d ?){12,18}|(?:\d-?){12,18})\d(?![\w.])", left, re.ASCII):
             assert not passes_luhn(re.sub("[ -]", "", number)), shown(each)
         for number in re.findall(r"(?<![A-Za-z\d])\d{17}[\dXx](?![A-Za-z\d])", left):
             assert not passes_mod11(number), shown(each)
@@ -153,19 +153,27 @@ def test_what_resembles_a_checked_value_fails_the_check(language: Language, half
         assert not re.search(r"(token|password|pwd)=", left), shown(each)
 
 
+PAIRS = list(combinations(HALVES, 2))
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("pair", list(combinations(HALVES, 2)), ids=" ".join)
-def test_halves_share_no_template_and_no_listed_value(language: Language, pair: tuple[Half, Half]) -> None:
+@pytest.mark.parametrize("pair", PAIRS, ids=" ".join)
+def test_sets_share_no_template(language: Language, pair: tuple[Half, Half]) -> None:
     lines = [{line for lines in templates(language, half).values() for line in lines} for half in pair]
     assert not lines[0] & lines[1]
     assert all(len(some) >= TEMPLATES[half] for some, half in zip(lines, pair, strict=True))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("pair", PAIRS, ids=" ".join)
+def test_sets_share_hardly_a_value(language: Language, pair: tuple[Half, Half]) -> None:
     listed = [{(name, value) for name, values in words(language, half).items() for value in values} for half in pair]
-    assert not listed[0] & listed[1]
-    people = [
-        {value.casefold() for name in ("given_men", "given_women", "family") for value in words(language, half)[name]}
-        for half in pair
-    ]
-    assert not people[0] & people[1]
+    common = ("family", "mail_domain", "mail_hosts")  # of China's surnames and the large mail providers there are few
+    shared = {(name, value) for name, value in listed[0] & listed[1] if name not in common}
+    assert len(shared) <= SHARED * min(map(len, listed))
+    given = [{value.casefold() for name in ("given_men", "given_women") for value in words(language, half)[name]}
+             for half in pair]  # fmt: skip
+    assert len(given[0] & given[1]) <= 0.1 * min(map(len, given))
 
 
 def test_the_fresh_set_has_districts_and_prefixes_of_its_own() -> None:
@@ -178,10 +186,9 @@ def test_the_fresh_set_has_districts_and_prefixes_of_its_own() -> None:
     assert not places("fresh") & (places("visible") | places("held-out"))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_lists_hold_nothing_twice(language: Language) -> None:
-    for name in words(language, "fresh"):
-        listed = [value for half in HALVES for value in words(language, half)[name]]
+@EVERY
+def test_lists_hold_nothing_twice(language: Language, half: Half) -> None:
+    for name, listed in words(language, half).items():
         assert [value for value, times in Counter(listed).items() if times > 1] == [], name
 
 

@@ -9,7 +9,8 @@ from workbench.governance.privacy.pii.words import words
 
 GIVEN, BRANDS = words("chinese_given"), words("chinese_brands")
 SURNAMES, NO_NAMES, FOLLOWS = map(words, ("chinese_surnames", "chinese_not_names", "chinese_after_names"))
-NAMES_TOO = {"于春"}
+DOUBTFUL = words("chinese_doubtful")
+NAMES_TOO = {"于春", "金枝"}
 """Words of that list which a name of three characters begins with as well."""
 LONGEST_FOLLOWING = max(map(len, FOLLOWS))
 FAMILIES = "".join(sorted({name[0] for name in SURNAMES}))
@@ -31,34 +32,38 @@ OWNERS = (
 ROLES = (
     r"司机|师傅|快递员|快递小哥|配送员|送货员|骑手|店员|导购|销售|业务员|店长|经理|客服|主管|营业员|老板|车主|机主|"
     r"业主|邻居|同事|"
-    r"朋友|同学|室友|老公|老婆|丈夫|妻子|爱人|女友|男友|女朋友|男朋友|儿子|女儿|弟弟|妹妹|哥哥|姐姐|闺蜜|房东|旅客|"
-    r"乘客|会员"
+    r"朋友|同学|室友|老公|老婆|丈夫|妻子|爱人|对象|女友|男友|女朋友|男朋友|儿子|女儿|弟弟|妹妹|哥哥|姐姐|闺蜜|房东|旅客|"
+    r"乘客|会员|爸爸|妈妈|父亲|母亲|爷爷|奶奶|外公|外婆|姥姥|姥爷|叔叔|婶婶|舅舅|舅妈|姑姑|姑妈|姨妈|伯伯|岳父|岳母|公公|"
+    r"婆婆|侄子|侄女|外甥女?|孙子|孙女|表[哥姐弟妹]|堂[哥姐弟妹]|嫂子|姐夫|妹夫|女婿|儿媳|徒弟|助理|秘书|保安|门卫|管家|物业|"
+    r"前台|技师|安装工|维修工|老师|医生|护士|班主任|队长|领导|老乡|战友|租客|客伏|专员"
 )
+KIN = "我[弟妹哥姐爸妈嫂叔舅姑姨]"
 OPENS = r"[\"“'「『【《(<\[*_]{0,2}"
 CUES = re.compile(
     r"(?:(?P<strong>(?:[件货系]人|名字|姓名|户名)[从由]?[^,。;\n:]{0,8}?[改换变更]+[成为]|"
     r"(?:名字|姓名)[^,。;\n]{0,4}[写打印填改弄]错?成|我(?:的名字)?叫做?|我名叫|我的?(?:名字|姓名|全名|大名)(?:叫做?|是|"
     r"为)?|"
     rf"(?<![品牌件])姓\s*名|(?:{ACTS})人(?:的?(?:姓名|名字|全名))?|(?:{OWNERS})的?(?:姓名|名字|全名|名)|"
-    r"署名|落款|签名(?![单册字墙])|开户名|户名|名字(?:是|叫|写|(?=[ ]?:))|名叫|全名|真名|抬头|自称)|"
+    r"署名|落款|签名(?![单册字墙])|开户名|户名|名字(?:是|叫|写|(?=[ ]?:))|名叫|全名|真名|抬头|自称|称呼(?=[ ]?[:是]))|"
     r"(?P<weak>(?:顾客|买家|卖家|用户|客户|买方|卖方|甲方|乙方)(?=[ ]?[:叫])|"
-    r"本人(?:姓名|名叫|叫|是)?|寄给|送给|转交给?|交给|转给|发给|寄到|快递给|麻烦找|请找|联系|转告|此致|"
+    r"本人(?:姓名|名叫|叫|是)?|寄给|送给|转交给?|交给|转给|发给|寄到|快递给|麻烦找|请找|联系|转告|此致|亲爱的|尊敬的|"
     r"(?:问题|有事|直接|就|可以|到店|记得|一定|认准|指定|都|还|门口|前台|那边|这边|里面|柜台|楼下|仓库|门卫|保安|去|来|并|再|先|您|你)找|(?:写|填|印|打|标|登记|署|签|"
     r"落)的?(?:是|着|成|了|为)|"
     r"(?:写|填|印|打|标|登记|签)(?:错)?成|(?<![a-z])(?:卖家|买家|商家|对方|客服|老板|人)叫|是一[位个]叫|改成|改为|换成|转给|留给|带给|捎给|退给|赔给|还给|"
     r"交给|打给|汇给|付给|借给|赠予?给?|送予|祝|感谢|谢谢|表扬|投诉|举报)|"
-    rf"(?P<role>(?:{ROLES})(?:名?叫|是)?|我是|(?:[一这那]|有)[个位名][^,。;\n]{{0,6}}叫))"
+    r"(?P<any>(?<![让令叫使给别老男女古大他])[\u4e00-\u9fff]人|给|(?<![喊取点])叫|写|老板娘|我是(?:[^,。;\n]{1,8}?的)?)|"
+    rf"(?P<role>(?:{ROLES}|{KIN}(?![弟妹哥姐爸妈子父夫]))(?:名?叫|是)?|我是|(?:[一这那]|有)[个位名][^,。;\n]{{0,6}}叫))"
     rf"(?P<gap>[ \t]*(?:请?(?:改成|改为|换成|写成|填成|写的?是?|填的?是?|写着|显示[为是]?)|"
     rf"名?叫|[栏处上](?!官)[写填]?着?的?是?:?|"
     rf"[从由]|[:=\-]|是|为|叫)?[ \t]*{OPENS}[ \t]*)"
 )
 ASKED = re.compile(
-    r"(?:姓名|名字|贵姓|大名|怎么称呼|如何称呼|尊姓|叫什么|收[件货]人|联系人|户名|哪位|是谁)"
+    r"(?:姓名|名字|贵姓|大名|称呼|尊姓|叫什么|收[件货]人|联系人|户名|哪位|是谁)"
     r"[^\n:]*[\n ?。!]\s*[^\s:,。]{1,6}:"
     rf"[ \t]*{OPENS}[ \t]*"
 )
 """What is asked for in one turn of a dialogue stands in the next."""
-HONORIFIC = re.compile(r"先生|女士|小姐(?!姐)|太太")
+HONORIFIC = re.compile(r"先生|女士|小姐(?!姐)|太太|本人")
 GOES_ON = "您你收的在要说电手签请已是想订下购买让会来把帮和与也有反投申咨于今昨刚打退换家亲地联代到前吗呢吧啊本处催写"
 BRACKETS = " \"”'」』】》)>]*_"
 AFTER_HONORIFIC = re.compile(rf"$|[^\u4e00-\u9fff]|[{GOES_ON}]")
@@ -69,14 +74,22 @@ NO_GIVEN_CHARACTER = frozenset(
     "的了吗呢吧是不没个们这那你我他她它就都还很也与给把被从再又太最更请会能得着么什怎呀啊哦嗯说问收寄送买卖退换款件单要该色码号"
 )
 NO_GIVEN = re.compile(
-    r"^(?:有(?![才为志德财福良亮根成强文发余])|师傅|经理|老师|客服|先生|女士|小姐|太太|医生|老板|阿姨|大妈|大爷|叔叔|总|工|哥|姐|某|氏|姓|[家府]$)"
+    r"^(?:教授|博士|同学|主任|院长|校长|导师|老$|有(?![才为志德财福良亮根成强文发余])|师傅|经理|老师|客服|先生|女士|小姐|太太|医生|老板|阿姨|大妈|大爷|叔叔|总|工|哥|姐|某|氏|姓|[家府]$)"
 )
 DOTTED = re.compile(r"[\u4e00-\u9fff]{2,6}(?:[·•・‧∙⋅][\u4e00-\u9fff]{1,8}){1,2}")  # of Uyghurs, Kazakhs and others
 SIGNED = re.compile(
     r"(?:—{1,2}|-{2})[ ]?(?P<name>[\u4e00-\u9fff]{2,4})\s*$|"
     r"(?P<before>[\u4e00-\u9fff]{2,4})(?:敬上|谨上|谨启|亲启|亲收|[(]收[)])|"
-    r"[被由](?P<taker>[\u4e00-\u9fff]{2,4}?)(?:代?签收|代收|代领|代取|取走|拿走|领走|冒领|收走|签走)"
+    r"写\W{0,3}(?P<written>[\u4e00-\u9fff]{2,4})\W{0,3}收|"
+    r"[被由]\W{0,3}(?P<taker>[\u4e00-\u9fff]{2,4}?)\W{0,3}(?:代?签收|代收|代领|代取|取走|拿走|领走|冒领|收走|签走)"
 )
+CLOSES = " \"”'」』】)>*_.。!~"
+ALONE = re.compile(
+    rf"(?:(?<=[\n,。!?:;(（“\"'【「『—\-])[ ]?{OPENS}[ ]?|"
+    rf"^{OPENS}(?=[\u4e00-\u9fff]{{2,4}}[{CLOSES}]*(?:您好|你好|\n|是谁|的快递|的包裹|的订单)))"
+    rf"(?=(?P<name>[\u4e00-\u9fff]{{2,4}})[ \"”'」』】)>*_]*(?:[\n,。!?;(（]|$|您好|你好|是谁|的快递|的包裹|的订单))"
+)
+"""What stands by itself between two signs, or is greeted."""
 
 
 class ChineseNames:
@@ -91,24 +104,32 @@ class ChineseNames:
         + OWNERS
         + r")的?名|署名|落款|签名|户名|贵姓|称呼|叫什么|哪位|是谁|"
         rf"(?:[寄送交转发递留带捎退赔还打汇付借]给|[写填印打标记署签落]的?[是着成了为]|[写填印打标记签]错?成|[卖买商用顾][家户客]|客户|[买卖甲乙]方|对方叫|老板叫|人叫|叫|改成|改为|换成|"
-        rf"送予|赠予|赠|祝|感谢|谢谢|"
-        rf"表扬|投诉|举报|寄到|转交|找|联系|转告|此致|本人|{ROLES}|我是)(?:名?叫|是|为|姓名)?[^\p{{Han}}]*"
+        rf"\p{{Han}}人|给|写|老板娘|我是[^,。;\n]{{1,8}}的|送予|赠予|赠|祝|感谢|谢谢|"
+        rf"表扬|投诉|举报|寄到|转交|找|联系|转告|此致|亲爱的|尊敬的|本人|{ROLES}|{KIN}|我是)(?:名?叫|是|为|姓名)?[^\p{{Han}}]*"
         rf"(?:请?[改换写填][成为]?)?[^\p{{Han}}]*(?:[{FAMILIES}]|\p{{Han}}{{2,6}}[·•・‧∙⋅])|"
-        r"[个位名][^,。;\n]{0,6}叫|—\s*\p{Han}|--|敬上|谨上|谨启|亲启|亲收|[(]收[)]|[被由]\p{Han}{2,4}[代签取拿领冒收]|"
-        rf"[一-鿿]{{2}}[^\p{{Han}}]{{0,3}}(?:先生|女士|小姐|太太)(?:$|[^一-鿿]|[{GOES_ON}])"
+        r"[个位名][^,。;\n]{0,6}叫|—\s*\p{Han}|--|敬上|谨上|谨启|亲启|亲收|[(]收[)]|[被由][^\p{Han}]{0,3}\p{Han}{2,4}[^\p{Han}]{0,3}[代签取拿领冒收]|"
+        r"写[^\p{Han}]{0,3}\p{Han}{2,4}[^\p{Han}]{0,3}收|"
+        rf"(?:^|[\n,。!?:;(“\"'【「『—\-][ ]?)[^\p{{Han}}\n]{{0,2}}[{FAMILIES}]\p{{Han}}{{1,3}}[^\p{{Han}}\n]{{0,2}}"
+        r"(?:[\n,。!?;(]|$|您好|你好|是谁|的快递|的包裹|的订单)|"
+        rf"[一-鿿]{{2}}[^\p{{Han}}]{{0,3}}(?:先生|女士|小姐|太太|本人)(?:$|[^一-鿿]|[{GOES_ON}])"
     )
 
     def find(self, text: str) -> Iterator[Span]:
         """See `Recogniser`."""
         for cue in CUES.finditer(text):
             at, weak = cue.end(), bool(cue["weak"]) and not cue["gap"].strip(" \t")
-            if dotted := DOTTED.match(text, at):
+            if cue["any"]:
+                yield from self._after_any(text, cue)
+            elif dotted := DOTTED.match(text, at):
                 yield Span(at, _dotted_end(text, *dotted.span()), self.kind)
-            elif end := _end(text, at, weak or bool(cue["role"])):
-                if end - at > 2 or not cue["role"]:
+            elif end := _end(text, at, weak or bool(cue["role"]), bool(cue["strong"])):
+                if not cue["role"] or _follows_role(text, at, end):
                     yield Span(at, end, self.kind)
             elif cue["strong"] and (latin := LATIN.match(text, at)):
                 yield Span(*latin.span(), self.kind)
+        for found in ALONE.finditer(text):
+            if _alone(text, found):
+                yield Span(*found.span("name"), self.kind)
         for asked in ASKED.finditer(text):
             at = asked.end()
             dotted = DOTTED.match(text, at)
@@ -118,21 +139,50 @@ class ChineseNames:
             if AFTER_HONORIFIC.match(text, form.end()) and (span := _honoured(text, form.start())):
                 yield Span(*span, self.kind)
         for signed in SIGNED.finditer(text):
-            for group in ("name", "before", "taker"):
-                if signed[group] and _is_name(signed[group]):
+            for group in ("name", "before", "written", "taker"):
+                if signed[group] and is_name(signed[group]):
                     yield Span(*signed.span(group), self.kind)
+
+    def _after_any(self, text: str, cue: re.Match[str]) -> Iterator[Span]:
+        """After a word that announces a name now and then: one of usual characters, before a sign or what goes on."""
+        at = cue.end()
+        if dotted := DOTTED.match(text, at):
+            yield Span(at, _dotted_end(text, *dotted.span()), self.kind)
+        elif (
+            (end := _end(text, at, weak=True))
+            and _usual(text[at:end])
+            and (not HAN.match(text, end) or (end - at > 2 and _following(text, end)))
+        ):
+            yield Span(at, end, self.kind)
+
+
+def _follows_role(text: str, start: int, end: int) -> bool:
+    """Whether a name stands behind a role: of usual characters, closed, or three before what goes on."""
+    return _usual(text[start:end]) and (end - start > 2 or not HAN.match(text, end) or _following(text, end) > 1)
+
+
+def _usual(name: str) -> bool:
+    """Whether all characters behind the surname are such as given names are made of."""
+    return {*name[2 if name[:2] in SURNAMES and len(name) > 2 else 1 :]} <= GIVEN
+
+
+def _alone(text: str, found: re.Match[str]) -> bool:
+    """Whether nothing but a name stands between two signs: three usual characters, or two in a line at the end."""
+    name = found["name"]
+    signed = found.end("name") == len(text.rstrip(CLOSES)) and "\n" in text[: found.start("name")][-4:]
+    return is_name(name) and _usual(name) and (len(name) > 2 or signed)
 
 
 def _honoured(text: str, end: int) -> tuple[int, int] | None:
     """Where the name before a form of address starts and ends, perhaps in brackets."""
     bare = len(text[:end].rstrip(BRACKETS))
     if dotted := re.search(DOTTED.pattern + "$", text[max(0, bare - LONGEST_DOTTED) : bare]):
-        name = re.sub("^(?:(?:尊敬|敬爱|亲爱)的|[^·]?(?:的|给|请|找|叫|联系|感谢|谢谢))", "", dotted[0])
+        name = re.sub("^(?:(?:尊敬|敬爱|亲爱)的|[我他她]是|[^·]?(?:的|给|请|找|叫|联系|感谢|谢谢))", "", dotted[0])
         return bare - len(name), bare
     for length in (4, 3, 2):
         start = bare - length
         before = text[:start].rstrip(BRACKETS + "“「『【《(<[") if bare < end else text[:start]
-        if start >= 0 and _is_name(text[start:bare]) and BEFORE_HONORIFIC.search(before):
+        if start >= 0 and is_name(text[start:bare]) and BEFORE_HONORIFIC.search(before):
             return start, bare
     return None
 
@@ -147,9 +197,14 @@ def _dotted_end(text: str, start: int, end: int) -> int:
     return next(words_, end)
 
 
-def _end(text: str, start: int, weak: bool) -> int | None:
+def _end(text: str, start: int, weak: bool, sure: bool = False) -> int | None:
     """Where the name that begins here ends: at the end of the characters, or before a word that goes on."""
-    fitting = [n for n in (4, 3, 2) if start + n <= len(text) and _is_name(text[start : start + n])]
+    fitting = [
+        n for n in (4, 3, 2)
+        if start + n <= len(text)
+        and not (n > 2 and text[start + n - 1] == "家")  # more often a home than the end of a name
+        and is_name(text[start : start + n], sure and not HAN.match(text, start + n))
+    ]  # fmt: skip
     if text[start : start + 2] in CITIES or text[start : start + 3] in CITIES:
         alone = 3 in fitting and not HAN.match(text, start + 3) and text[start + 2] in GIVEN
         return start + 3 if alone and not weak and text[start : start + 3] not in CITIES else None
@@ -174,13 +229,23 @@ def _brand(text: str) -> bool:
     )
 
 
-def _is_name(text: str) -> bool:
-    if not all(HAN.match(sign) for sign in text) or _brand(text):
+def is_name(text: str, sure: bool = False) -> bool:
+    """Whether these characters are a surname and a given name.
+
+    Args:
+        text: two to four characters.
+        sure: what stands around says that it is a person; then three usual characters are a name though they begin
+            another word, or a brand is called like it.
+
+    """
+    if not all(HAN.match(sign) for sign in text):
         return False
-    if text[:2] in NO_NAMES and not (len(text) == 3 and {*text[1:]} <= GIVEN and text[:2] in NAMES_TOO):
+    usual = len(text) == 3 and {*text[1:]} <= GIVEN
+    if not (usual and (sure or text[:2] in NAMES_TOO)) and (text[:2] in NO_NAMES or _brand(text)):
         return False
     for family in (2, 1):
         given = text[family:]
         if text[:family] in SURNAMES and 1 <= len(given) <= 2:
-            return not NO_GIVEN.match(given) and not NO_GIVEN_CHARACTER & set(given)
+            doubtful = text[:family] in DOUBTFUL and not {*given} <= GIVEN
+            return not doubtful and not NO_GIVEN.match(given) and not NO_GIVEN_CHARACTER & set(given)
     return False

@@ -162,7 +162,7 @@ def _street(text: str, street: re.Match[str]) -> Span | None:
     if tail == end:
         if dotted and text[end - 1] == "." and not DOT_OF_WORD.match(text, end - 1):
             tail -= 1
-        following = re.compile(r"[ \t]+([A-Za-z]+)").match(text, end)
+        following = re.compile(r"[ \t]+([A-Za-z]+(?:-[A-Za-z]+)*)").match(text, end)
         if following and following[1].lower() in WARES:
             return None
         led = street["type"].lower() in PLAIN.split("|") and TO_BEFORE.search(text[: street.start()][-20:])

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from workbench.governance.privacy.pii.english_cues import AWAY, CLOSED, SPOKEN
+from workbench.governance.privacy.pii.person_names import given_names
 from workbench.governance.privacy.pii.words import words
 
 NOT_NAMES, COMMON, TOWNS, TOWN_BEGINS = words("not_names"), words("common"), words("towns"), words("towns_begin")
 TITLED_BRANDS, ORGANISATIONS, BRANDS = words("titled_brands"), words("organisations"), words("persons_brands")
-WARES, SURNAMES, GIVEN = words("wares"), words("surnames_common"), words("given_names")
+WARES, SURNAMES = words("wares"), words("surnames_common")
+GREETED = re.compile(
+    r"(?:^|\b(?:hi|hello|hey|good \w+)(?: (?:there|all|team|folks|everyone|support))?[,!.]?|[\n.!?,]) ?$", re.IGNORECASE
+)
 LONGEST_STREET = 60
 TURN = re.compile(
     r"(?:customer|client|guest|user|buyer|caller|visitor|member|driver|patient|seller|vendor|owner|person|parent|party|"
@@ -84,6 +88,11 @@ class Found:
         return self.words[0] in COMMON or bool(set(self.words) & (COMMON if self.small else COMMON - SURNAMES))
 
     @cached_property
+    def given(self) -> bool:
+        """Whether it begins with a known given name, written large."""
+        return not self.small and self.words[0] in given_names()
+
+    @cached_property
     def place(self) -> bool:
         """Whether it is a town, or a street before its number."""
         return (
@@ -146,6 +155,12 @@ def _bye(found: Found) -> bool:
     return (not found.small or alone) and found.ends_line
 
 
+def _dear(found: Found) -> bool:
+    """Who begins with it writes to a person; who says it amid a text writes to a company as often."""
+    begins = found.text[: found.cue.start()].rpartition("\n")[2].strip() == ""
+    return _signed(found) and (begins or found.several or found.words[0] in given_names())
+
+
 def _signed(found: Found) -> bool:
     return (not found.small or found.closed) and not found.known
 
@@ -162,34 +177,49 @@ def _to(found: Found) -> bool:
 
 
 def _by(found: Found) -> bool:
-    enough = found.several or not (found.small or found.cue[0].lower().startswith("who"))
-    ends = not found.small or (found.text.islower() and found.stopped)
+    sure = found.words[0] in given_names() and found.closed
+    enough = found.several or sure or not (found.small or found.cue[0].lower().startswith("who"))
+    ends = not found.small or sure or (found.text.islower() and found.stopped)
     person = not found.place and not found.known and found.follows not in WARES
     return enough and ends and person and not found.name.isupper()
+
+
+def _speaking(found: Found) -> bool:
+    """Who says "this is" and a name, then goes on after a sign, or says that it is them who speak."""
+    person = (found.several and not found.small) or found.words[0] in given_names()
+    opens = found.cue[0].lower() == "this is" and GREETED.search(found.text, 0, found.cue.start()) is not None
+    return bool(SPOKEN.match(found.text, found.end)) or (
+        opens
+        and person
+        and (found.closed or (found.given and found.stopped))
+        and not found.place
+        and not found.known
+        and found.follows not in WARES
+    )
 
 
 def _label(found: Found) -> bool:
     large = not found.small or (found.closed and found.several)
     person = not found.known and not found.place and found.follows not in WARES
-    return person and (large or "name" in found.cue[0].lower() or found.words[0] in GIVEN)
+    return person and (large or "name" in found.cue[0].lower() or found.words[0] in given_names())
 
 
 def _field(found: Found) -> bool:
     to = re.search(r"to\b", found.cue[0]) is not None and found.place
-    sure = found.words[0] in GIVEN or (found.several and not found.small and found.closed)
+    sure = found.words[0] in given_names() or (found.several and not found.small and found.closed)
     turn = TURN.fullmatch(found.cue[0]) and not sure
     return not turn and not to and not found.known and not AMOUNT.match(found.text[found.end :])
 
 
 JUDGES: dict[str, Callable[[Found], bool]] = {
-    "speaking": lambda found: bool(SPOKEN.match(found.text, found.end)),
+    "speaking": _speaking,
     "bye": _bye,
     "dash": lambda found: not found.small and not found.known and found.several and found.ends_line,
-    "dear": _signed,
+    "dear": _dear,
     "signed": _signed,
     "to": _to,
     "by": _by,
-    "am": lambda found: found.several and not found.place and not found.known and found.stopped,
+    "am": lambda found: (found.several or found.given) and not found.place and not found.known and found.stopped,
     "slot": lambda found: not found.place and not found.known and found.follows not in WARES,
     "label": _label,
     "asked": lambda found: not found.known and found.ends_line,

@@ -19,15 +19,16 @@ from workbench.governance.privacy.pii.english_cues import (
     LETTER,
     WRAPPED,
 )
+from workbench.governance.privacy.pii.person_names import given_names
 from workbench.governance.privacy.pii.spans import Span
 from workbench.governance.privacy.pii.words import words
 
 NOT_NAMES, COMMON, TOWNS = words("not_names"), words("common"), words("towns")
 PARTICLES, ORGANISATIONS = words("particles"), words("organisations")
-NAMED_THINGS, GIVEN = words("named_things"), words("given_names")
+NAMED_THINGS = words("named_things")
 MOST_WORDS = 3
 TOKEN = re.compile(
-    rf"(?:[A-Z]\.){{1,3}}(?=[ ]?[{LETTER}])|[a-z]\.(?=[ ][a-z]{{2}})|"
+    rf"(?i:st|ste)\.(?=[ ][{LETTER}])|(?:[A-Z]\.){{1,3}}(?=[ ]?[{LETTER}])|[a-z]\.(?=[ ][a-zà-ɏ]{{2}})|"
     rf"[{LETTER}]+(?:['’‘\-][{LETTER}]+)*(?![{LETTER}\d@_])"
 )
 TITLE = re.compile(r"(?:mr|mrs|ms|miss|mx|dr|prof|sir|madam|professor|doctor)\b\.?[ \t]+", re.IGNORECASE)
@@ -83,11 +84,11 @@ def _name(text: str, start: int) -> tuple[int, int] | None:
     at = start
     while len(taken) < MOST_WORDS + 2 and (token := TOKEN.match(text, at)):
         word = token[0]
-        if not taken or all(token[0].lower() in PARTICLES for token in taken):
+        if not taken or all(_particle(token[0]) for token in taken):
             small, shouted = word.islower(), word.isupper() and len(word) > 1 and text.isupper()
-        after_given = bool(taken) and taken[-1][0].lower() in GIVEN
+        after_given = bool(taken) and taken[-1][0].lower() in given_names()
         if not _goes_on(word, small or shouted, not taken, after_given) or (taken and word.islower() != small
-                                                                     and word.lower() not in PARTICLES):  # fmt: skip
+                                                                     and not _particle(word)):  # fmt: skip
             break
         if taken and MONTH.match(text, at):
             break
@@ -96,23 +97,32 @@ def _name(text: str, start: int) -> tuple[int, int] | None:
         at = blank.end() if blank else token.end()
         if (at == token.end() and not word.endswith(".")) or word.endswith(("'s", "’s")):
             break
-    if taken and taken[0][0].lower() in PARTICLES:
+    if taken and _particle(taken[0][0]):
         small = False
-    while taken and taken[-1][0].lower() in PARTICLES:
+    while taken and _particle(taken[-1][0]) and not _family_too(taken):
         taken.pop()
-    proper = [token for token in taken if token[0].lower() not in PARTICLES][:MOST_WORDS]
+    proper = [each for n, each in enumerate(taken, 1) if not _particle(each[0]) or _family_too(taken[:n])][:MOST_WORDS]
     full = [token for token in proper if not token[0].endswith(".")]
     if (small or shouted) and len(full) == MOST_WORDS and not stopped(text, proper[-1].end()):
         proper = proper[:2]
-    if not proper or re.fullmatch(r"(?:[A-Z]\.)+", proper[-1][0]):
+    if not proper or re.fullmatch(r"(?:[A-Z]\.)+|(?i:ste?\.)", proper[-1][0]):
         return None
     whose = re.compile(r"['’]s$").search(proper[-1][0])
     return taken[0].start(), proper[-1].end() - (2 if whose else 0)
 
 
+def _particle(word: str) -> bool:
+    return word.lower().rstrip(".") in PARTICLES
+
+
+def _family_too(taken: list[re.Match[str]]) -> bool:
+    """Whether the last word, though a particle elsewhere, is a family name: Grace Le."""
+    return len(taken) == 2 and taken[1][0].lower() == "le" and taken[0][0].lower() in given_names()
+
+
 def _goes_on(word: str, small: bool, first: bool, after_given: bool) -> bool:
     low = re.sub(r"'s$", "", word.lower().replace("’", "'").replace("‘", "'"))
-    if low in PARTICLES:
+    if _particle(low):
         return True
     if low in NOT_NAMES or TITLE.fullmatch(low + " "):
         return False

@@ -26,7 +26,8 @@ CUE = (
     r"van|truck|rear|front)[ -]?(?:plates?|tags?)|"
     r"licen[cs]e (?:no|number|nr)\b\.?|\btag(?=s? (?:number|no|is|was|reads?)\b|\s?:)|vrn|vrm|"
     r"plates?(?= (?:number|no|is|was|"
-    r"reads?)\b|\s?:|,? (?-i:[A-Z]{2,3}[ -]?\d|\d[A-Z]{3}))|(?:vehicle |car |van )?(?:reg(?:istration)?|rego))"
+    r"reads?)\b|\s?[:?]|,? [\"“'<(*]{0,2}(?:[A-Z]{3}[ -]?\d{3,4}\b|(?-i:[A-Z]{2,3}[ -]?\d|\d[A-Z]{3})))|"
+    r"(?:vehicle |car |van )?(?:reg(?:istration)?|rego))"
 )
 LINK = (
     r"(?:\s+(?:number|no|nr|num|mark|plate|nu[a-z]{2,4}r))?\b\.?"
@@ -50,6 +51,10 @@ VEHICLE = re.compile(
     + r"|plates?|reg|rego|registration|registered)(?:s|'s)?(?![A-Za-z_])",
     re.IGNORECASE,
 )
+PART = re.compile(
+    r"[ ](?:battery|filter|mats?|pads|discs|bulbs?|seat covers?|roof (?:bars?|rack|box)|key|mirror)\b", re.IGNORECASE
+)
+"""What is looked for to fit a vehicle whose plate begins the query."""
 ISSUED = re.compile(r"[A-HJ-PR-Y][A-HJ-PR-Y](?:0[2-9]|1\d|2[0-7]|5[1-9]|6\d|7[0-7]) [A-HJ-PR-Z]{3}")
 """British plates since 2001, with their blank: no I, Q, Z in the memory tag, and the ages that were given out."""
 OWN = re.compile(
@@ -66,7 +71,8 @@ class _Plates:
     kind = "PLATE"
     languages: tuple[str, ...] = ()
     hint = (
-        r"(?is)\bplates?(?: (?:number|no|is|was|reads?)\b|\s?:|,? [A-Z]{2,3}[ -]?\d|,? \d[A-Z]{3}).*\d|\b(?:reg|rego|"
+        r"(?is)\bplates?(?: (?:number|no|is|was|reads?)\b|\s?[:?]|,? [^A-Za-z0-9]{0,2}[A-Z]{2,3}[ -]?\d|"
+        r",? \d[A-Z]{3}).*\d|\b(?:reg|rego|"
         r"registration)\b.*\d|"
         r"\b(?:licen[cs]e|number|registration|car|vehicle|reg)[ -]?(?:plates?|tags?)\b.*\d|"
         r"(?i:\b[A-Z]{2}[ ]?\d{2}[ ]?[A-Z]{3}\b)|\b[A-Z]\d{2,3}[ ]?[A-Z]{3}\b|\b\d[A-Z]{3}\d{3}\b"
@@ -91,7 +97,8 @@ class _Plates:
             other = end in (MODELS_END if letters.isupper() else NO_LETTERS) or not (
                 letters.isupper() or letters.islower()
             )
-            if not other and (ISSUED.fullmatch(plate[0]) or VEHICLE.search(text)):
+            fits = not plate.start() and PART.match(text, plate.end())
+            if not other and (ISSUED.fullmatch(plate[0]) or fits or VEHICLE.search(text)):
                 yield Span(*plate.span(), self.kind)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workbench.governance.privacy.pii.beside import NamesBeside
 from workbench.governance.privacy.pii.chinese_addresses import ChineseAddresses
 from workbench.governance.privacy.pii.chinese_names import ChineseNames
 from workbench.governance.privacy.pii.codes import CODES
@@ -24,11 +25,12 @@ from workbench.governance.privacy.pii.spans import Recogniser, Span, folded, res
 
 RECOGNISERS: tuple[Recogniser, ...] = (
     *CODES, *PHONES, *PLATES, EnglishNames(), KnownEnglishNames(),
-    ChineseNames(), EnglishAddresses(), ChineseAddresses(),
+    ChineseNames(), EnglishAddresses(), ChineseAddresses(), NamesBeside(),
 )  # fmt: skip
 STRANGE = r"[ıİſK]|[^\P{Nd}0-9]|[^\P{Z} ]|[\x{1C}-\x{1F}\x{85}\x{FF01}-\x{FF5E}]"
 """Characters that get folded, or that Python's patterns take for ASCII letters, digits or blanks and RE2's do not."""
 NUMBERS = {"PHONE", "CARD", "IBAN", "CN_ID", "PLATE"}
+MACHINES = {"IP", "URL_CREDENTIALS"}
 PLACEHOLDER = re.compile(r"\[([A-Z_]+)_(\d+)\]")
 
 
@@ -82,13 +84,14 @@ def _found(plain: str, asked: Sequence[Recogniser], all_: Sequence[Recogniser]) 
         kept, asked = kept + new, all_
         for span in new:  # what gave way to a span may leave another beside it, once a placeholder stands there
             placed.append((span.start, span.end))
-            plain = (
-                plain[: span.start]
-                + f"[{'_' * (span.end - span.start)}"[: span.end - span.start - 1]
-                + "]"
-                + plain[span.end :]
-            )
+            plain = plain[: span.start] + _blank(span) + plain[span.end :]
     return sorted(kept)
+
+
+def _blank(span: Span) -> str:
+    """As long as the span; what reaches or belongs to a person looks other than a machine's address."""
+    sign = "=" if span.kind in MACHINES else "_"
+    return f"[{sign * (span.end - span.start)}"[: span.end - span.start - 1] + "]"
 
 
 def suspects(
