@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 Language = Literal["en", "zh"]
-Half = Literal["visible", "held-out", "fresh", "closing", "last", "final"]
+Half = Literal["visible", "held-out", "fresh", "closing", "last", "final", "sixth"]
 FOLDER = Path(__file__).parent / "pii_words"
-LATER: tuple[Half, ...] = ("fresh", "closing", "last", "final")
+LATER: tuple[Half, ...] = ("fresh", "closing", "last", "final", "sixth")
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 HALVES: tuple[Half, ...] = ("visible", "held-out", *LATER)
 

@@ -16,7 +16,7 @@ PLACED = r"\[(?:_+|(?:PHONE|EMAIL|ADDRESS|CARD|IBAN|CN_ID|PLATE)_\d+)\]"
 WORD = rf"[{LETTER}]+(?:['’\-][{LETTER}]+)*"
 ENGLISH = re.compile(
     rf"(?:^|(?<=[\n:;|>(\[,.–—])[ ]?|\b(?i:for|to|from|by|is|name|mrs?|ms|customer|recipient|contact|"
-    rf"holder|buyer|and|or|of|person)[:,]?[ ])"
+    rf"holder|buyer|and|or|of|order|delivery|pick-?up|collection|booking|account|registry|list|person)[:,]?[ ])"
     rf"(?=[\"“'*_(<]{{0,2}}(?P<name>{WORD}(?:[ ][{LETTER}]\.?)?(?:[ ][Ss]te?\.)?(?:[ ]{WORD}){{0,3}})[\"”'*_)>]{{0,2}}"
     rf"(?:[ ]?[,;|:/(\n–—\-]\s*(?:[{LETTER}']+[.:]?[ ]){{0,7}}|[ ](?:(?i:at|on|tel|phone|mobile|cell|mob|"
     rf"e-?mail|mail|ph|id|iban|card|"

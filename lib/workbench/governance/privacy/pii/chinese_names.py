@@ -35,7 +35,7 @@ ROLES = (
     r"朋友|同学|室友|老公|老婆|丈夫|妻子|爱人|对象|女友|男友|女朋友|男朋友|儿子|女儿|弟弟|妹妹|哥哥|姐姐|闺蜜|房东|旅客|"
     r"乘客|会员|爸爸|妈妈|父亲|母亲|爷爷|奶奶|外公|外婆|姥姥|姥爷|叔叔|婶婶|舅舅|舅妈|姑姑|姑妈|姨妈|伯伯|岳父|岳母|公公|"
     r"婆婆|侄子|侄女|外甥女?|孙子|孙女|表[哥姐弟妹]|堂[哥姐弟妹]|嫂子|姐夫|妹夫|女婿|儿媳|徒弟|助理|秘书|保安|门卫|管家|物业|"
-    r"前台|技师|安装工|维修工|老师|医生|护士|班主任|队长|领导|老乡|战友|租客|客伏|专员"
+    r"前台|技师|安装工|维修工|老师|医生|护士|班主任|队长|领导|老乡|对门|同桌|闺女|老大|老二|老三|小孩|楼下|楼上|隔壁|战友|租客|客伏|专员"
 )
 KIN = "我[弟妹哥姐爸妈嫂叔舅姑姨]"
 OPENS = r"[\"“'「『【《(<\[*_]{0,2}"
@@ -51,7 +51,7 @@ CUES = re.compile(
     r"落)的?(?:是|着|成|了|为)|"
     r"(?:写|填|印|打|标|登记|签)(?:错)?成|(?<![a-z])(?:卖家|买家|商家|对方|客服|老板|人)叫|是一[位个]叫|改成|改为|换成|转给|留给|带给|捎给|退给|赔给|还给|"
     r"交给|打给|汇给|付给|借给|赠予?给?|送予|祝|感谢|谢谢|表扬|投诉|举报)|"
-    r"(?P<any>(?<![让令叫使给别老男女古大他])[\u4e00-\u9fff]人|给|(?<![喊取点])叫|写|老板娘|我是(?:[^,。;\n]{1,8}?的)?)|"
+    r"(?P<any>(?<![让令叫使给别老男女古大他])[\u4e00-\u9fff]人|给|(?<![喊取点])叫|写|老板娘|我是(?:[^,。;\n]{1,8}?的)?|(?:售后|客服|前台|店里|门店|公司|仓库|快递)的|[次天时]是)|"
     rf"(?P<role>(?:{ROLES}|{KIN}(?![弟妹哥姐爸妈子父夫]))(?:名?叫|是)?|我是|(?:[一这那]|有)[个位名][^,。;\n]{{0,6}}叫))"
     rf"(?P<gap>[ \t]*(?:请?(?:改成|改为|换成|写成|填成|写的?是?|填的?是?|写着|显示[为是]?)|"
     rf"名?叫|[栏处上](?!官)[写填]?着?的?是?:?|"
@@ -92,6 +92,10 @@ ALONE = re.compile(
 """What stands by itself between two signs, or is greeted."""
 
 
+ENDS_NONE = "家和跟与对把在冲同"
+"""What goes on behind a name of two characters more often than it ends one of three."""
+
+
 class ChineseNames:
     """Two to four characters, or a name in Latin letters after a cue."""
 
@@ -104,7 +108,7 @@ class ChineseNames:
         + OWNERS
         + r")的?名|署名|落款|签名|户名|贵姓|称呼|叫什么|哪位|是谁|"
         rf"(?:[寄送交转发递留带捎退赔还打汇付借]给|[写填印打标记署签落]的?[是着成了为]|[写填印打标记签]错?成|[卖买商用顾][家户客]|客户|[买卖甲乙]方|对方叫|老板叫|人叫|叫|改成|改为|换成|"
-        rf"\p{{Han}}人|给|写|老板娘|我是[^,。;\n]{{1,8}}的|送予|赠予|赠|祝|感谢|谢谢|"
+        rf"\p{{Han}}人|给|写|老板娘|我是[^,。;\n]{{1,8}}的|(?:售后|客服|前台|店里|门店|公司|仓库|快递)的|[次天时]是|送予|赠予|赠|祝|感谢|谢谢|"
         rf"表扬|投诉|举报|寄到|转交|找|联系|转告|此致|亲爱的|尊敬的|本人|{ROLES}|{KIN}|我是)(?:名?叫|是|为|姓名)?[^\p{{Han}}]*"
         rf"(?:请?[改换写填][成为]?)?[^\p{{Han}}]*(?:[{FAMILIES}]|\p{{Han}}{{2,6}}[·•・‧∙⋅])|"
         r"[个位名][^,。;\n]{0,6}叫|—\s*\p{Han}|--|敬上|谨上|谨启|亲启|亲收|[(]收[)]|[被由][^\p{Han}]{0,3}\p{Han}{2,4}[^\p{Han}]{0,3}[代签取拿领冒收]|"
@@ -170,7 +174,8 @@ def _alone(text: str, found: re.Match[str]) -> bool:
     """Whether nothing but a name stands between two signs: three usual characters, or two in a line at the end."""
     name = found["name"]
     signed = found.end("name") == len(text.rstrip(CLOSES)) and "\n" in text[: found.start("name")][-4:]
-    return is_name(name) and _usual(name) and (len(name) > 2 or signed)
+    line = text[found.start("name") - 1 : found.start("name")] + text[found.end("name") : found.end("name") + 1]
+    return is_name(name, sure=line == "\n\n") and _usual(name) and (len(name) > 2 or signed)
 
 
 def _honoured(text: str, end: int) -> tuple[int, int] | None:
@@ -202,7 +207,7 @@ def _end(text: str, start: int, weak: bool, sure: bool = False) -> int | None:
     fitting = [
         n for n in (4, 3, 2)
         if start + n <= len(text)
-        and not (n > 2 and text[start + n - 1] == "家")  # more often a home than the end of a name
+        and not (n == 3 and text[start + 2] in ENDS_NONE and text[start : start + 2] not in SURNAMES)
         and is_name(text[start : start + n], sure and not HAN.match(text, start + n))
     ]  # fmt: skip
     if text[start : start + 2] in CITIES or text[start : start + 3] in CITIES:

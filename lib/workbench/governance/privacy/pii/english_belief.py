@@ -13,7 +13,8 @@ NOT_NAMES, COMMON, TOWNS, TOWN_BEGINS = words("not_names"), words("common"), wor
 TITLED_BRANDS, ORGANISATIONS, BRANDS = words("titled_brands"), words("organisations"), words("persons_brands")
 WARES, SURNAMES = words("wares"), words("surnames_common")
 GREETED = re.compile(
-    r"(?:^|\b(?:hi|hello|hey|good \w+)(?: (?:there|all|team|folks|everyone|support))?[,!.]?|[\n.!?,]) ?$", re.IGNORECASE
+    r"(?:^|\b(?:hi|hello|hey|good \w+)(?: (?:there|all|team|folks|everyone|support))?[,!.]?|[\n.!?,:]) ?$",
+    re.IGNORECASE,
 )
 LONGEST_STREET = 60
 TURN = re.compile(

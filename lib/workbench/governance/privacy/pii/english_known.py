@@ -19,6 +19,11 @@ FAMILIES = SURNAMES | {"park", "hill", "lane", "banks", "heath", "grove", "woods
 VERBAL = re.compile(r".{2,}(?:ing|ed|ly)$")
 COMMON, TOWNS, WARES, BRANDS = words("common"), words("towns"), words("wares"), words("persons_brands")
 OTHER, NO_NAME = NO_PART | COMMON | TOWNS, NO_PART | (COMMON - SURNAMES)
+WORDS_TOO = frozenset(
+    ["guy", "hope", "joy", "sunny", "sky", "max", "will", "may", "bill", "art", "grant", "chase", "mark", "pat", "rich",
+     "jack", "rob", "sue", "drew", "faith", "dean", "frank", "gene", "harry", "lance", "miles", "ray", "rusty", "wade"]
+)  # fmt: skip
+"""Given names that are words when they are written small."""
 MOST_WORDS = 3
 LARGE = rf"[A-ZÀ-Þ][{LETTER}]*(?:['’\-][{LETTER}]+)*"
 RUN = re.compile(
@@ -45,13 +50,26 @@ PLACE = (
 """Words before a person's place, written anyhow."""
 PLACED = re.compile(rf"(?:\b{PLACE}[,:.]?[ ]|(?P<sign>[\n:][ ]?)){WRAPPED}$", re.IGNORECASE)
 LONE = re.compile(
-    rf"\b(?:(?P<role>(?:my|our|his|her|your|the|an?|by|this) (?:[a-z]+ )?(?:{KIN}|{STAFF})(?:,| called| named| is)?)|"
-    rf"called|named|by the name of|names? is|who|(?:him|her)self(?: as)?|(?:hi|hello|hey|dear|thanks|"
-    rf"thank you|sorry|morning|"
-    rf"afternoon|evening),?) {WRAPPED}(?P<name>[{LETTER}]{{3,}}(?:-[{LETTER}]+)?)",
+    rf"\b(?:(?P<role>(?:my|our|his|her|your|the|an?|by|this) (?:[a-z]+ )?(?:{KIN}|{STAFF}|\w+-(?:year|month|week)-old)"
+    rf"(?:,| called| named| is)?)|"
+    rf"called|named|by the name of|names? is|who|says|signed (?:for )?by|(?:him|her)self(?: as)?|"
+    rf"(?:thanks|shout ?out|kudos|props|credit) to|contact|ask for|(?:hi|hello|hey|dear|thanks|thank you|sorry|morning|"
+    rf"afternoon|evening),?) {WRAPPED}(?P<name>[{LETTER}]{{3,}}(?:-[{LETTER}]+)?)(?![ ]\d)|"
+    rf"(?:\bi['’]?m|\bi am) (?P<me>[{LETTER}]{{3,}})(?=[,.!\n])",
     re.IGNORECASE,
 )
 """A single name in a person's place."""
+ACTS = (
+    r"(?:knew|carried|helped|promised|told|said|explained|offered|refused|called|rang|phoned|answered|replied|sorted|"
+    r"delivered|packed|took|gave|went|came|brought|was)"
+)
+"""What persons do; things seldom do it."""
+ACTOR = re.compile(
+    rf"(?:^|(?<=\n))(?P<name>[A-ZÀ-Þ][{LETTER}]+): |"
+    rf"(?<![{LETTER}\d@._/'’&#\-]){WRAPPED}(?P<did>[A-ZÀ-Þ][{LETTER}]+)[\"”'’)\]>*_]{{0,2}} (?:who\b|(?!was\b){ACTS}\b|"
+    rf"was (?:so|very|really|super|lovely|great|rude|kind|friendly|helpful|amazing)\b)"
+)
+"""Who is written to speak or to act."""
 OWNED = re.compile(rf"['’]s (?:{'|'.join(sorted(WARES))})\b", re.IGNORECASE)
 SIGNED = re.compile(
     rf"\n[ ]*{WRAPPED}(?P<name>[{LETTER}]+(?:['’\-][{LETTER}]+)*(?:[ ](?:[{LETTER}]\.?|[{LETTER}'’\-]+)){{0,3}}?)"
@@ -72,7 +90,7 @@ ENDS = re.compile(
     r"can|could|"
     r"did|didn't|does|doesn't|at|on|in|not|wants?|wanted|said|says|told|asked|lives?|lived|signed|ordered|paid|picked|"
     r"collected|called|wrote|writes|speaking|here|instead|as|with|by|please|pls|but|because|from|to|for|if|so|when|"
-    r"took|gave|promised|helped|answered|refused|accepted|received|sent|should|must|may|never|again|today|tomorrow|found|came|went|left|brought|knew|made|[a-z]{3,}ed)\b)",
+    r"took|gave|promised|helped|answered|refused|accepted|received|sent|should|must|may|never|again|today|tomorrow|found|came|went|what|how|which|until|since|before|after|while|where|it|he|she|they|we|i|i['’]m|you|no|nobody|his|her|their|now|still|just|even|also|left|brought|knew|made|[a-z]{3,}ed)\b)",
     re.IGNORECASE,
 )
 CARD = re.compile(
@@ -102,8 +120,8 @@ class KnownEnglishNames:
     kind = "NAME"
     languages: tuple[str, ...] = ("en",)
     hint = (
-        rf"(?i:\b(?:{PLACE}|names? is|who|morning|afternoon|evening|(?:him|her)self(?: as)?|by name|"
-        rf"of)[,:.]?[ ]|[\n:][ ]?)[^\pL]{{0,2}}\pL{{2,}}|"
+        rf"(?i:\b(?:{PLACE}|{ACTS}|who|morning|afternoon|evening|himself|herself|i['’]?m|says|old|kudos|"
+        rf"props|shout ?out|credit|signed for by)\b)[^A-Za-z]|\n|: |"
         r"(?:^|[^0-9A-Za-z])[A-ZÀ-Þ][\pL'’-]*\.? (?:[a-z]{1,3} ){0,3}[A-ZÀ-Þ]|@|[+(]\d|\d\d[ .\-/()]{1,2}\d{3}|"
         r"(?:^|[^0-9])\d{10,11}(?:[^0-9]|$)|"
         r"(?i:(?:is|was) (?:my|his|her|their|our|the|whose) | (?:will|shall) (?:collect|pick|sign|receive|be)|"
@@ -113,10 +131,14 @@ class KnownEnglishNames:
     def find(self, text: str) -> Iterator[Span]:
         """See `Recogniser`."""
         for lone in LONE.finditer(text):
-            name = lone["name"].lower()
-            known = name in given_names() and name not in OTHER and name not in BRANDS
-            if known and (ENDS.match(text, lone.end()) or (lone["role"] and not OWNED.match(text, lone.end()))):
-                yield Span(*lone.span("name"), self.kind)
+            group = "name" if lone["name"] else "me"
+            ends = ENDS.match(text, lone.end()) or (lone["role"] and not OWNED.match(text, lone.end()))
+            if ends and _is_given(lone[group]):
+                yield Span(*lone.span(group), self.kind)
+        for actor in ACTOR.finditer(text):
+            group = "name" if actor["name"] else "did"
+            if _is_given(actor[group]):
+                yield Span(*actor.span(group), self.kind)
         if (signed := SIGNED.search(text)) and is_person(signed["name"]):
             yield Span(*signed.span("name"), self.kind)
         for pair in PAIR.finditer(text):
@@ -134,6 +156,12 @@ class KnownEnglishNames:
             likely = stated["name"][0].isupper() or len(parts) > 1 or parts[0] in given_names()
             if likely and not {*parts} & NO_NAME and not {*parts} & TOWNS and not _brand(parts):
                 yield Span(*stated.span("name"), self.kind)
+
+
+def _is_given(word: str) -> bool:
+    """Whether it is a given name, and no other word nor a brand."""
+    low = word.lower()
+    return low in given_names() and low not in OTHER and low not in BRANDS and not (word == low and low in WORDS_TOO)
 
 
 def _pair(text: str, pair: re.Match[str]) -> tuple[int, int] | None:
@@ -161,7 +189,7 @@ def is_person(name: str) -> bool:
     if initial or not 0 < len(parts) <= MOST_WORDS or {*parts} & NO_NAME:
         return False
     first, last = parts[0], parts[-1]
-    if last in PARTICLES and len(parts) == 1:
+    if len(parts) == 1 and (last in PARTICLES or name in WORDS_TOO):
         return False
     if first in given_names():
         return len(parts) < MOST_WORDS or last in given_names() or is_family(last) or written[-1][0].isupper()
