@@ -54,4 +54,4 @@ def test_errors_of_the_unseen_set_stay_unseen(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["pii_found", "--errors", "5"])
     with pytest.raises(SystemExit):
         pii_found.main()
-    assert "the sixth set stays unseen" in capsys.readouterr().err
+    assert f"the {pii_found.UNSEEN} set stays unseen" in capsys.readouterr().err

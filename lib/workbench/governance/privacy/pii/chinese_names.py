@@ -46,7 +46,7 @@ CUES = re.compile(
     rf"(?<![品牌件])姓\s*名|(?:{ACTS})人(?:的?(?:姓名|名字|全名))?|(?:{OWNERS})的?(?:姓名|名字|全名|名)|"
     r"署名|落款|签名(?![单册字墙])|开户名|户名|名字(?:是|叫|写|(?=[ ]?:))|名叫|全名|真名|抬头|自称|称呼(?=[ ]?[:是]))|"
     r"(?P<weak>(?:顾客|买家|卖家|用户|客户|买方|卖方|甲方|乙方)(?=[ ]?[:叫])|"
-    r"本人(?:姓名|名叫|叫|是)?|寄给|送给|转交给?|交给|转给|发给|寄到|快递给|麻烦找|请找|联系|转告|此致|亲爱的|尊敬的|"
+    r"本人(?:姓名|名叫|叫|是)?|寄给|登记到|挂到|电话里|送给|转交给?|交给|转给|发给|寄到|快递给|麻烦找|请找|联系|转告|此致|亲爱的|尊敬的|"
     r"(?:问题|有事|直接|就|可以|到店|记得|一定|认准|指定|都|还|门口|前台|那边|这边|里面|柜台|楼下|仓库|门卫|保安|去|来|并|再|先|您|你)找|(?:写|填|印|打|标|登记|署|签|"
     r"落)的?(?:是|着|成|了|为)|"
     r"(?:写|填|印|打|标|登记|签)(?:错)?成|(?<![a-z])(?:卖家|买家|商家|对方|客服|老板|人)叫|是一[位个]叫|改成|改为|换成|转给|留给|带给|捎给|退给|赔给|还给|"
@@ -63,7 +63,7 @@ ASKED = re.compile(
     rf"[ \t]*{OPENS}[ \t]*"
 )
 """What is asked for in one turn of a dialogue stands in the next."""
-HONORIFIC = re.compile(r"先生|女士|小姐(?!姐)|太太|本人")
+HONORIFIC = re.compile(r"先生|女士|小姐(?!姐)|太太|本人|经理|主任|老师|师傅|店长")
 GOES_ON = "您你收的在要说电手签请已是想订下购买让会来把帮和与也有反投申咨于今昨刚打退换家亲地联代到前吗呢吧啊本处催写"
 BRACKETS = " \"”'」』】》)>]*_"
 AFTER_HONORIFIC = re.compile(rf"$|[^\u4e00-\u9fff]|[{GOES_ON}]")
@@ -79,6 +79,8 @@ NO_GIVEN = re.compile(
 DOTTED = re.compile(r"[\u4e00-\u9fff]{2,6}(?:[·•・‧∙⋅][\u4e00-\u9fff]{1,8}){1,2}")  # of Uyghurs, Kazakhs and others
 SIGNED = re.compile(
     r"(?:—{1,2}|-{2})[ ]?(?P<name>[\u4e00-\u9fff]{2,4})\s*$|"
+    r"(?:^|[^\u4e00-\u9fff])(?P<own>[\u4e00-\u9fff]{2,4})[\"”」』】)]{0,2} ?收(?![\u4e00-\u9fff])|"
+    r"是\W{0,3}(?P<taken>[\u4e00-\u9fff]{2,4})\W{0,3}(?:代?[签收接取拿领])的|"
     r"(?P<before>[\u4e00-\u9fff]{2,4})(?:敬上|谨上|谨启|亲启|亲收|[(]收[)])|"
     r"写\W{0,3}(?P<written>[\u4e00-\u9fff]{2,4})\W{0,3}收|"
     r"[被由]\W{0,3}(?P<taker>[\u4e00-\u9fff]{2,4}?)\W{0,3}(?:代?签收|代收|代领|代取|取走|拿走|领走|冒领|收走|签走)"
@@ -108,14 +110,15 @@ class ChineseNames:
         + OWNERS
         + r")的?名|署名|落款|签名|户名|贵姓|称呼|叫什么|哪位|是谁|"
         rf"(?:[寄送交转发递留带捎退赔还打汇付借]给|[写填印打标记署签落]的?[是着成了为]|[写填印打标记签]错?成|[卖买商用顾][家户客]|客户|[买卖甲乙]方|对方叫|老板叫|人叫|叫|改成|改为|换成|"
-        rf"\p{{Han}}人|给|写|老板娘|我是[^,。;\n]{{1,8}}的|(?:售后|客服|前台|店里|门店|公司|仓库|快递)的|[次天时]是|送予|赠予|赠|祝|感谢|谢谢|"
+        rf"\p{{Han}}人|给|写|老板娘|我是[^,。;\n]{{1,8}}的|(?:售后|客服|前台|店里|门店|公司|仓库|快递)的|[次天时]是|送予|赠予|登记到|挂到|电话里|赠|祝|感谢|谢谢|"
         rf"表扬|投诉|举报|寄到|转交|找|联系|转告|此致|亲爱的|尊敬的|本人|{ROLES}|{KIN}|我是)(?:名?叫|是|为|姓名)?[^\p{{Han}}]*"
         rf"(?:请?[改换写填][成为]?)?[^\p{{Han}}]*(?:[{FAMILIES}]|\p{{Han}}{{2,6}}[·•・‧∙⋅])|"
         r"[个位名][^,。;\n]{0,6}叫|—\s*\p{Han}|--|敬上|谨上|谨启|亲启|亲收|[(]收[)]|[被由][^\p{Han}]{0,3}\p{Han}{2,4}[^\p{Han}]{0,3}[代签取拿领冒收]|"
         r"写[^\p{Han}]{0,3}\p{Han}{2,4}[^\p{Han}]{0,3}收|"
         rf"(?:^|[\n,。!?:;(“\"'【「『—\-][ ]?)[^\p{{Han}}\n]{{0,2}}[{FAMILIES}]\p{{Han}}{{1,3}}[^\p{{Han}}\n]{{0,2}}"
         r"(?:[\n,。!?;(]|$|您好|你好|是谁|的快递|的包裹|的订单)|"
-        rf"[一-鿿]{{2}}[^\p{{Han}}]{{0,3}}(?:先生|女士|小姐|太太|本人)(?:$|[^一-鿿]|[{GOES_ON}])"
+        r"\p{Han}{2}[^\p{Han}]{0,3}收(?:$|\P{Han})|是[^\p{Han}]{0,3}\p{Han}{2,4}[^\p{Han}]{0,3}代?[签收接取拿领]的|"
+        rf"[一-鿿]{{2}}[^\p{{Han}}]{{0,3}}(?:先生|女士|小姐|太太|本人|经理|主任|老师|师傅|店长)(?:$|[^一-鿿]|[{GOES_ON}])"
     )
 
     def find(self, text: str) -> Iterator[Span]:
@@ -126,9 +129,11 @@ class ChineseNames:
                 yield from self._after_any(text, cue)
             elif dotted := DOTTED.match(text, at):
                 yield Span(at, _dotted_end(text, *dotted.span()), self.kind)
-            elif end := _end(text, at, weak or bool(cue["role"]), bool(cue["strong"])):
-                if not cue["role"] or _follows_role(text, at, end):
+            elif cue["role"]:
+                if end := _after_role(text, at):
                     yield Span(at, end, self.kind)
+            elif end := _end(text, at, weak, bool(cue["strong"]) or bool(cue["gap"].strip(" \t"))):
+                yield Span(at, end, self.kind)
             elif cue["strong"] and (latin := LATIN.match(text, at)):
                 yield Span(*latin.span(), self.kind)
         for found in ALONE.finditer(text):
@@ -143,8 +148,8 @@ class ChineseNames:
             if AFTER_HONORIFIC.match(text, form.end()) and (span := _honoured(text, form.start())):
                 yield Span(*span, self.kind)
         for signed in SIGNED.finditer(text):
-            for group in ("name", "before", "written", "taker"):
-                if signed[group] and is_name(signed[group]):
+            for group in ("name", "own", "taken", "before", "written", "taker"):
+                if signed[group] and is_name(signed[group], sure=len(signed[group]) > 2):
                     yield Span(*signed.span(group), self.kind)
 
     def _after_any(self, text: str, cue: re.Match[str]) -> Iterator[Span]:
@@ -160,9 +165,14 @@ class ChineseNames:
             yield Span(at, end, self.kind)
 
 
-def _follows_role(text: str, start: int, end: int) -> bool:
-    """Whether a name stands behind a role: of usual characters, closed, or three before what goes on."""
-    return _usual(text[start:end]) and (end - start > 2 or not HAN.match(text, end) or _following(text, end) > 1)
+def _after_role(text: str, at: int) -> int | None:
+    """Where a name of usual characters ends behind a role: three of them, or two before a sign or what goes on."""
+    end = _end(text, at, weak=True)
+    if end is None and is_name(text[at : at + 3]) and text[at + 2] not in ENDS_NONE:
+        end = at + 3
+    if end is None or not _usual(text[at:end]):
+        return None
+    return end if end - at > 2 or not HAN.match(text, end) or _following(text, end) > 1 else None
 
 
 def _usual(name: str) -> bool:
@@ -208,7 +218,7 @@ def _end(text: str, start: int, weak: bool, sure: bool = False) -> int | None:
         n for n in (4, 3, 2)
         if start + n <= len(text)
         and not (n == 3 and text[start + 2] in ENDS_NONE and text[start : start + 2] not in SURNAMES)
-        and is_name(text[start : start + n], sure and not HAN.match(text, start + n))
+        and is_name(text[start : start + n], sure and (n > 2 or not HAN.match(text, start + n)))
     ]  # fmt: skip
     if text[start : start + 2] in CITIES or text[start : start + 3] in CITIES:
         alone = 3 in fitting and not HAN.match(text, start + 3) and text[start + 2] in GIVEN
@@ -250,7 +260,7 @@ def is_name(text: str, sure: bool = False) -> bool:
         return False
     for family in (2, 1):
         given = text[family:]
-        if text[:family] in SURNAMES and 1 <= len(given) <= 2:
-            doubtful = text[:family] in DOUBTFUL and not {*given} <= GIVEN
-            return not doubtful and not NO_GIVEN.match(given) and not NO_GIVEN_CHARACTER & set(given)
+        rare = sure and text[:family] in DOUBTFUL and {*given} <= GIVEN
+        if (rare or text[:family] in SURNAMES) and 1 <= len(given) <= 2:
+            return not NO_GIVEN.match(given) and not NO_GIVEN_CHARACTER & set(given)
     return False

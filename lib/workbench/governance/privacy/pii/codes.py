@@ -53,12 +53,13 @@ SERVER_BEFORE = re.compile(
 )
 VERSION_BEFORE = re.compile(
     r"(?:(?<![A-Za-z])(?:[a-z]*os|beta|alpha|version|ver|v|firmware|kernel|php|java|python|node|plugin|patch|sdk|api|client|package|"
-    r"windows|linux|macos|opera|samsung internet|webview|brave|vivaldi|one ui|site|chrome|firefox|safari|"
+    r"windows|linux|macos|opera|samsung internet|webview|brave|vivaldi|carplay|android auto|alexa|one ui|"
+    r"site|chrome|firefox|safari|"
     r"edge|browser|engine|library|module|extension|add-?on|installer|"
     r"openssl|mysql|docker|ubuntu|debian|chipset|revision|rev|hotfix|dlc|"
     r"router os|miui|emui|coloros|nginx|harmonyos|fw|release|build|software|bios|driver|update|"
     r"android|app|section|chapter|"
-    r"clause|article|paragraph)(?![A-Za-z])\.?|版本|固件|系统|版|鸿蒙|安卓|更新|升级|驱动(?:程序)?|程序|软件|应用|客户端|后台|管家|音乐|视频|输入法|内核|补丁|插件|"
+    r"clause|article|paragraph)(?![A-Za-z])\.?|版本|固件|系统|版|鸿蒙|安卓|更新|升级|驱动(?:程序)?|程序|软件|应用|客户端|后台|车机|管家|音乐|视频|输入法|内核|补丁|插件|"
     r"浏览器|控件|组件|引擎|主板|显卡|微信|淘宝|支付宝|京东|小程序|构建|安装包|升级包|章节?|第)"
     r"(?:\s*(?:number|no\.?|is|to|from|at|号|是|为|到|至|从))?[\s:=#(\[<\"“'*「【]*$",
     re.IGNORECASE,

@@ -53,7 +53,8 @@ LONE = re.compile(
     rf"\b(?:(?P<role>(?:my|our|his|her|your|the|an?|by|this) (?:[a-z]+ )?(?:{KIN}|{STAFF}|\w+-(?:year|month|week)-old)"
     rf"(?:,| called| named| is)?)|"
     rf"called|named|by the name of|names? is|who|says|signed (?:for )?by|(?:him|her)self(?: as)?|"
-    rf"(?:thanks|shout ?out|kudos|props|credit) to|contact|ask for|(?:hi|hello|hey|dear|thanks|thank you|sorry|morning|"
+    rf"(?:thanks|shout ?out|kudos|props|credit) to|contact|ask for|connected (?:to|with|w/)|said (?:s?he|"
+    rf"they) (?:was|were)|happy birthday|(?:hi|hello|hey|dear|thanks|thank you|sorry|morning|"
     rf"afternoon|evening),?) {WRAPPED}(?P<name>[{LETTER}]{{3,}}(?:-[{LETTER}]+)?)(?![ ]\d)|"
     rf"(?:\bi['’]?m|\bi am) (?P<me>[{LETTER}]{{3,}})(?=[,.!\n])",
     re.IGNORECASE,
@@ -70,7 +71,7 @@ ACTOR = re.compile(
     rf"was (?:so|very|really|super|lovely|great|rude|kind|friendly|helpful|amazing)\b)"
 )
 """Who is written to speak or to act."""
-OWNED = re.compile(rf"['’]s (?:{'|'.join(sorted(WARES))})\b", re.IGNORECASE)
+OWNED = re.compile(rf"['’]s (?:{'|'.join(sorted(WARES))})\b|[ ](?:&|and)[ ][A-Z][a-z]+['’]s\b", re.IGNORECASE)
 SIGNED = re.compile(
     rf"\n[ ]*{WRAPPED}(?P<name>[{LETTER}]+(?:['’\-][{LETTER}]+)*(?:[ ](?:[{LETTER}]\.?|[{LETTER}'’\-]+)){{0,3}}?)"
     r"[\"”'*_)>]{0,2}[ .!]*(?:,[ ][^\n,.]{3,30})?$"
@@ -121,7 +122,7 @@ class KnownEnglishNames:
     languages: tuple[str, ...] = ("en",)
     hint = (
         rf"(?i:\b(?:{PLACE}|{ACTS}|who|morning|afternoon|evening|himself|herself|i['’]?m|says|old|kudos|"
-        rf"props|shout ?out|credit|signed for by)\b)[^A-Za-z]|\n|: |"
+        rf"props|shout ?out|credit|signed for by|connected|birthday|account)\b)[^A-Za-z]|\n|: |"
         r"(?:^|[^0-9A-Za-z])[A-ZÀ-Þ][\pL'’-]*\.? (?:[a-z]{1,3} ){0,3}[A-ZÀ-Þ]|@|[+(]\d|\d\d[ .\-/()]{1,2}\d{3}|"
         r"(?:^|[^0-9])\d{10,11}(?:[^0-9]|$)|"
         r"(?i:(?:is|was) (?:my|his|her|their|our|the|whose) | (?:will|shall) (?:collect|pick|sign|receive|be)|"
@@ -132,8 +133,8 @@ class KnownEnglishNames:
         """See `Recogniser`."""
         for lone in LONE.finditer(text):
             group = "name" if lone["name"] else "me"
-            ends = ENDS.match(text, lone.end()) or (lone["role"] and not OWNED.match(text, lone.end()))
-            if ends and _is_given(lone[group]):
+            ends = lone["role"] or ENDS.match(text, lone.end())
+            if ends and not OWNED.match(text, lone.end()) and _is_given(lone[group]):
                 yield Span(*lone.span(group), self.kind)
         for actor in ACTOR.finditer(text):
             group = "name" if actor["name"] else "did"
