@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from workbench.governance.privacy.pii.chinese_names import DOTTED, GIVEN, is_name
 from workbench.governance.privacy.pii.english_cues import LETTER
-from workbench.governance.privacy.pii.english_known import is_person
+from workbench.governance.privacy.pii.english_persons import is_person
 from workbench.governance.privacy.pii.spans import Span
 
 PLACED = r"\[(?:_+|(?:PHONE|EMAIL|ADDRESS|CARD|IBAN|CN_ID|PLATE)_\d+)\]"

@@ -17,6 +17,7 @@ from workbench.governance.privacy.pii.chinese_addresses import ChineseAddresses
 from workbench.governance.privacy.pii.chinese_names import ChineseNames
 from workbench.governance.privacy.pii.codes import CODES
 from workbench.governance.privacy.pii.english_addresses import EnglishAddresses
+from workbench.governance.privacy.pii.english_given import GivenEnglishNames
 from workbench.governance.privacy.pii.english_known import KnownEnglishNames
 from workbench.governance.privacy.pii.english_names import EnglishNames
 from workbench.governance.privacy.pii.phones import PHONES
@@ -24,7 +25,7 @@ from workbench.governance.privacy.pii.plates import PLATES
 from workbench.governance.privacy.pii.spans import Recogniser, Span, folded, resolved
 
 RECOGNISERS: tuple[Recogniser, ...] = (
-    *CODES, *PHONES, *PLATES, EnglishNames(), KnownEnglishNames(),
+    *CODES, *PHONES, *PLATES, EnglishNames(), KnownEnglishNames(), GivenEnglishNames(),
     ChineseNames(), EnglishAddresses(), ChineseAddresses(), NamesBeside(),
 )  # fmt: skip
 STRANGE = r"[ıİſK]|[^\P{Nd}0-9]|[^\P{Z} ]|[\x{1C}-\x{1F}\x{85}\x{FF01}-\x{FF5E}]"

@@ -1,0 +1,108 @@
+"""English given names, alone or before a family name and written anyhow, where a person is spoken of or signs."""
+
+import re
+from collections.abc import Iterator
+
+from workbench.governance.privacy.pii.english_cues import KIN, LETTER, STAFF, WRAPPED
+from workbench.governance.privacy.pii.english_persons import (
+    ENDS,
+    FAMILIES,
+    OTHER,
+    PARTICLES,
+    THINGS,
+    WARES,
+    is_brand,
+    is_given,
+    is_person,
+)
+from workbench.governance.privacy.pii.person_names import given_names, is_family
+from workbench.governance.privacy.pii.spans import Span
+
+VERBAL = re.compile(r".{2,}(?:ing|ed|ly)$")
+PLACE = (
+    rf"(?:registry|wish ?list|gift list|list|pick-?up|collection|subscription|prescription|membership|voucher|ticket|"
+    rf"engraved?|engraving|reservation|booking|appointment|account|order|parcel|review|mrs?|ms|miss|by|"
+    rf"contact|ask for|tell|told|"
+    rf"met|thank|thanks|thanks to|signed by|name on (?:the )?card|by name|wedding of|meet|colleague|"
+    rf"instead of|behalf of|name of|care of|c/o|names?|am|i['’]m|called|named|hi|hello|hey|"
+    rf"dear|regards|sincerely|cheers|wishes|person|holder|attn|recipient|customer|name is|names? was|{KIN}|{STAFF})"
+)
+"""Words before a person's place, written anyhow."""
+PLACED = re.compile(rf"(?:\b{PLACE}[,:.]?[ ]|(?P<sign>[\n:][ ]?)){WRAPPED}$", re.IGNORECASE)
+LONE = re.compile(
+    rf"\b(?:(?P<role>(?:my|our|his|her|your|the|an?|by|this) (?:[a-z]+ )?(?:{KIN}|{STAFF}|\w+-(?:year|month|week)-old)"
+    rf"(?:,| called| named| is)?)|"
+    rf"called|named|by the name of|names? is|who|says|signed (?:for )?by|(?:him|her)self(?: as)?|"
+    rf"(?:thanks|shout ?out|kudos|props|credit) to|contact|ask for|connected (?:to|with|w/)|said (?:s?he|"
+    rf"they) (?:was|were)|happy birthday|(?:hi|hello|hey|dear|thanks|thank you|sorry|morning|"
+    rf"afternoon|evening),?) {WRAPPED}(?P<name>[{LETTER}]{{3,}}(?:-[{LETTER}]+)?)(?![ ]\d)|"
+    rf"(?:\bi['’]?m|\bi am) (?P<me>[{LETTER}]{{3,}})(?=[,.!\n])",
+    re.IGNORECASE,
+)
+"""A single name in a person's place."""
+ACTS = (
+    r"(?:knew|carried|helped|promised|told|said|explained|offered|refused|called|rang|phoned|answered|replied|sorted|"
+    r"delivered|packed|took|gave|went|came|brought|was)"
+)
+"""What persons do; things seldom do it."""
+ACTOR = re.compile(
+    rf"(?:^|(?<=\n))(?P<name>[A-ZÀ-Þ][{LETTER}]+): |"
+    rf"(?<![{LETTER}\d@._/'’&#\-]){WRAPPED}(?P<did>[A-ZÀ-Þ][{LETTER}]+)[\"”'’)\]>*_]{{0,2}} (?:who\b|(?!was\b){ACTS}\b|"
+    rf"was (?:so|very|really|super|lovely|great|rude|kind|friendly|helpful|amazing)\b)"
+)
+"""Who is written to speak or to act."""
+OWNED = re.compile(rf"['’]s (?:{'|'.join(sorted(WARES))})\b|[ ](?:&|and)[ ][A-Z][a-z]+['’]s\b", re.IGNORECASE)
+SIGNED = re.compile(
+    rf"\n[ ]*{WRAPPED}(?P<name>[{LETTER}]+(?:['’\-][{LETTER}]+)*(?:[ ](?:[{LETTER}]\.?|[{LETTER}'’\-]+)){{0,3}}?)"
+    r"[\"”'*_)>]{0,2}[ .!]*(?:,[ ][^\n,.]{3,30})?$"
+)
+"""A line at the end that is a name alone."""
+PAIR = re.compile(
+    rf"(?<![{LETTER}\d@._/'’&#\-])(?=(?P<name>(?P<given>[{LETTER}]{{2,}}(?:-[{LETTER}]+)?)(?:[ ][{LETTER}]\.?)?"
+    rf"(?:[ ](?:{'|'.join(sorted(PARTICLES))}|"
+    rf"st\.))*[ ](?P<family>[{LETTER}]{{2,}}(?:['’\-][{LETTER}]+)*))(?![{LETTER}\d@_/]))"
+)
+
+
+class GivenEnglishNames:
+    """A known given name after what announces a person, before what persons do, or in a line of its own at the end."""
+
+    kind = "NAME"
+    languages: tuple[str, ...] = ("en",)
+    hint = (
+        rf"(?i:\b(?:{PLACE}|{ACTS}|who|morning|afternoon|evening|himself|herself|i['’]?m|says|old|kudos|"
+        rf"props|shout ?out|credit|signed for by|connected|birthday|account)\b)[^A-Za-z]|\n|: "
+    )
+
+    def find(self, text: str) -> Iterator[Span]:
+        """See `Recogniser`."""
+        for lone in LONE.finditer(text):
+            group = "name" if lone["name"] else "me"
+            ends = lone["role"] or ENDS.match(text, lone.end())
+            if ends and not OWNED.match(text, lone.end()) and is_given(lone[group]):
+                yield Span(*lone.span(group), self.kind)
+        for actor in ACTOR.finditer(text):
+            group = "name" if actor["name"] else "did"
+            if is_given(actor[group]):
+                yield Span(*actor.span(group), self.kind)
+        if (signed := SIGNED.search(text)) and is_person(signed["name"]):
+            yield Span(*signed.span("name"), self.kind)
+        for pair in PAIR.finditer(text):
+            if span := _pair(text, pair):
+                yield Span(*span, self.kind)
+
+
+def _pair(text: str, pair: re.Match[str]) -> tuple[int, int] | None:
+    """Where a known given and a known family name stand that are not written large, in the place of a person."""
+    given, family = pair["given"], pair["family"]
+    parts = [given.lower(), family.lower()]
+    start, end = pair.span("name")
+    large = given[0].isupper() and not text.isupper()
+    other = parts[0] in OTHER or (parts[1] in OTHER and parts[1] not in FAMILIES) or VERBAL.match(parts[1])
+    if large or other or parts[0] not in given_names() or is_brand(parts):
+        return None
+    before = text[max(0, start - 30) : start]
+    placed = PLACED.search(before)
+    if not placed or not ENDS.match(text, end) or THINGS.search(before):
+        return None
+    return (start, end) if not placed["sign"] or is_family(parts[1]) or parts[1] in given_names() else None
