@@ -2,7 +2,7 @@
 
 The rule of the halves, which knows nothing of any recogniser: within each section of a file, even places are visible
 and odd ones held out. The later sets, each written by an author of its own when those before had been looked at, have
-files of their own and are used whole; they share no templates and hardly any values. A line in brackets begins a
+files of their own and are used whole; they share no templates, streets, brands or wares. A line in brackets begins a
 section; templates stand one a line, values are parted by semicolons or lines.
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 Language = Literal["en", "zh"]
-Half = Literal["visible", "held-out", "fresh", "closing", "last", "final", "sixth"]
+Half = Literal["visible", "held-out", "fresh", "closing", "last", "final", "sixth", "seventh", "eighth"]
 FOLDER = Path(__file__).parent / "pii_words"
-LATER: tuple[Half, ...] = ("fresh", "closing", "last", "final", "sixth")
+LATER: tuple[Half, ...] = ("fresh", "closing", "last", "final", "sixth", "seventh", "eighth")
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 HALVES: tuple[Half, ...] = ("visible", "held-out", *LATER)
 

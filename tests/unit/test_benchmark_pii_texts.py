@@ -15,7 +15,7 @@ from benchmarks.pii_lists import HALVES, LANGUAGES, LATER, Half, Language, templ
 from benchmarks.pii_texts import KINDS, Labelled, generate, shown
 
 COUNT = 5000
-EACH, PERSONAL, DECOYS, REPEATED, SHARED = 300, 0.6, 0.5, 0.01, 0.02
+EACH, PERSONAL, DECOYS, REPEATED = 300, 0.6, 0.5, 0.01
 TEMPLATES: dict[Half, int] = {"visible": 120, "held-out": 120} | dict.fromkeys(LATER, 140)
 PEOPLE: dict[Language, tuple[int, int]] = {"en": (75, 100), "zh": (150, 50)}  # given and family names of a half
 HARD = {
@@ -154,6 +154,8 @@ def test_what_resembles_a_checked_value_fails_the_check(language: Language, half
 
 
 PAIRS = list(combinations(HALVES, 2))
+COMMON = ("given_men", "given_women", "family", "mail_domain")
+OWN = {"street", "road", "estate", "region", "county", "brand", "street_product", "item", "host", "handle", "rider"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -166,14 +168,12 @@ def test_sets_share_no_template(language: Language, pair: tuple[Half, Half]) -> 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("pair", PAIRS, ids=" ".join)
-def test_sets_share_hardly_a_value(language: Language, pair: tuple[Half, Half]) -> None:
-    listed = [{(name, value) for name, values in words(language, half).items() for value in values} for half in pair]
-    common = ("family", "mail_domain", "mail_hosts")  # of China's surnames and the large mail providers there are few
-    shared = {(name, value) for name, value in listed[0] & listed[1] if name not in common}
-    assert len(shared) <= SHARED * min(map(len, listed))
-    given = [{value.casefold() for name in ("given_men", "given_women") for value in words(language, half)[name]}
-             for half in pair]  # fmt: skip
-    assert len(given[0] & given[1]) <= 0.1 * min(map(len, given))
+def test_sets_share_no_street_no_brand_and_no_ware(language: Language, pair: tuple[Half, Half]) -> None:
+    """Names of persons, mail providers, big towns and colours recur as in life; what is a set's own does not."""
+    listed = [{(name, value) for name in OWN & {*words(language, half)} for value in words(language, half)[name]}
+              for half in pair]  # fmt: skip
+    assert all(listed)
+    assert not listed[0] & listed[1]
 
 
 def test_the_fresh_set_has_districts_and_prefixes_of_its_own() -> None:
@@ -188,8 +188,10 @@ def test_the_fresh_set_has_districts_and_prefixes_of_its_own() -> None:
 
 @EVERY
 def test_lists_hold_nothing_twice(language: Language, half: Half) -> None:
+    """But names of persons, where a common one may stand more often."""
     for name, listed in words(language, half).items():
-        assert [value for value, times in Counter(listed).items() if times > 1] == [], name
+        if name not in COMMON:
+            assert [value for value, times in Counter(listed).items() if times > 1] == [], name
 
 
 @EVERY

@@ -28,7 +28,7 @@ CHINESE = re.compile(
     rf"(?:电话|手机|地址|身份证|邮箱|卡|车牌|账|住|tel|微信)号?码?(?:是|"
     rf"为)?[ ,:]*){{0,2}}[\"“『【「(<*_]{{0,2}}{PLACED})"
 )
-BEFORE = re.compile(r"(?:^|[^\u4e00-\u9fff]|[人给是为叫写找])$")
+BEFORE = re.compile(r"(?:^|[^\u4e00-\u9fff]|[人给是为叫写找送寄])$")
 
 
 class NamesBeside:

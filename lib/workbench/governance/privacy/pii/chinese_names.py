@@ -35,9 +35,13 @@ ROLES = (
     r"朋友|同学|室友|老公|老婆|丈夫|妻子|爱人|对象|女友|男友|女朋友|男朋友|儿子|女儿|弟弟|妹妹|哥哥|姐姐|闺蜜|房东|旅客|"
     r"乘客|会员|爸爸|妈妈|父亲|母亲|爷爷|奶奶|外公|外婆|姥姥|姥爷|叔叔|婶婶|舅舅|舅妈|姑姑|姑妈|姨妈|伯伯|岳父|岳母|公公|"
     r"婆婆|侄子|侄女|外甥女?|孙子|孙女|表[哥姐弟妹]|堂[哥姐弟妹]|嫂子|姐夫|妹夫|女婿|儿媳|徒弟|助理|秘书|保安|门卫|管家|物业|"
-    r"前台|技师|安装工|维修工|老师|医生|护士|班主任|队长|领导|老乡|对门|同桌|闺女|老大|老二|老三|小孩|楼下|楼上|隔壁|战友|租客|客伏|专员"
+    r"前台|技师|安装工|维修工|老师|医生|护士|班主任|队长|领导|老乡|对门|同桌|闺女|老大|老二|老三|小孩|楼下|楼上|隔壁|战友|技术支持|租客|客伏|专员"
 )
 KIN = "我[弟妹哥姐爸妈嫂叔舅姑姨]"
+TWO = re.compile(
+    r"(?=(?P<one>[\u4e00-\u9fff]{2,3})[\"”」』】]?[和与跟、][\"“「『【]?(?P<other>[\u4e00-\u9fff]{2,3})[\"”」』】]?[两二俩])"
+)
+"""Two persons in one breath."""
 OPENS = r"[\"“'「『【《(<\[*_]{0,2}"
 CUES = re.compile(
     r"(?:(?P<strong>(?:[件货系]人|名字|姓名|户名)[从由]?[^,。;\n:]{0,8}?[改换变更]+[成为]|"
@@ -117,6 +121,7 @@ class ChineseNames:
         r"写[^\p{Han}]{0,3}\p{Han}{2,4}[^\p{Han}]{0,3}收|"
         rf"(?:^|[\n,。!?:;(“\"'【「『—\-][ ]?)[^\p{{Han}}\n]{{0,2}}[{FAMILIES}]\p{{Han}}{{1,3}}[^\p{{Han}}\n]{{0,2}}"
         r"(?:[\n,。!?;(]|$|您好|你好|是谁|的快递|的包裹|的订单)|"
+        r"[和与跟、][^\p{Han}]{0,2}\p{Han}{2,3}[^\p{Han}]{0,2}[两二俩]|"
         r"\p{Han}{2}[^\p{Han}]{0,3}收(?:$|\P{Han})|是[^\p{Han}]{0,3}\p{Han}{2,4}[^\p{Han}]{0,3}代?[签收接取拿领]的|"
         rf"[一-鿿]{{2}}[^\p{{Han}}]{{0,3}}(?:先生|女士|小姐|太太|本人|经理|主任|老师|师傅|店长)(?:$|[^一-鿿]|[{GOES_ON}])"
     )
@@ -147,6 +152,9 @@ class ChineseNames:
         for form in HONORIFIC.finditer(text):
             if AFTER_HONORIFIC.match(text, form.end()) and (span := _honoured(text, form.start())):
                 yield Span(*span, self.kind)
+        for two in TWO.finditer(text):
+            if all(is_name(two[group]) and _usual(two[group]) for group in ("one", "other")):
+                yield from (Span(*two.span(group), self.kind) for group in ("one", "other"))
         for signed in SIGNED.finditer(text):
             for group in ("name", "own", "taken", "before", "written", "taker"):
                 if signed[group] and is_name(signed[group], sure=len(signed[group]) > 2):

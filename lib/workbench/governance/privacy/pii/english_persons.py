@@ -14,10 +14,7 @@ SURNAMES = words("surnames_common")
 FAMILIES = SURNAMES | {"park", "hill", "lane", "banks", "heath", "grove", "woods", "rhodes", "court", "glen", "ridge"}
 COMMON, TOWNS, WARES, BRANDS = words("common"), words("towns"), words("wares"), words("persons_brands")
 OTHER, NO_NAME = NO_PART | COMMON | TOWNS, NO_PART | (COMMON - SURNAMES)
-WORDS_TOO = frozenset(
-    ["guy", "hope", "joy", "sunny", "sky", "max", "will", "may", "bill", "art", "grant", "chase", "mark", "pat", "rich",
-     "jack", "rob", "sue", "drew", "faith", "dean", "frank", "gene", "harry", "lance", "miles", "ray", "rusty", "wade"]
-)  # fmt: skip
+WORDS_TOO = words("given_words")
 """Given names that are words when they are written small."""
 MOST_WORDS = 3
 VERBS = (
@@ -43,7 +40,9 @@ THINGS = re.compile(
 def is_given(word: str) -> bool:
     """Whether it is a given name, and no other word nor a brand."""
     low = word.lower()
-    return low in given_names() and low not in OTHER and low not in BRANDS and not (word == low and low in WORDS_TOO)
+    if low in OTHER or low in BRANDS or low in PARTICLES or (word == low and low in WORDS_TOO):
+        return False
+    return low in given_names()
 
 
 def is_person(name: str) -> bool:

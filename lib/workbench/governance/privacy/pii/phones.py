@@ -65,7 +65,8 @@ OTHER_NUMBER = re.compile(
 )
 PHONE_BEFORE = re.compile(
     r"(?:phone|call|tel|telephone|mobile|mob|cell|cellphone|landline|text|ring|whatsapp|contact|reach|sms|fax|dial|"
-    r"number)\b\W*(?:\w+\W+){0,3}$",
+    r"number|helpline|hotline|get (?:me|us|him|her|hold of \w+) (?:on|at)|(?:code|sms|pin|otp)[^.\n]{0,25} (?:on|to))\b"
+    r"\W*(?:\w+\W+){0,3}$|(?:^|\n)(?:customer|client|me|user|buyer|shopper|guest|caller): ?\W?$",
     re.IGNORECASE,
 )
 PHONE_AFTER = re.compile(

@@ -49,6 +49,8 @@ LOOSE = (
 VEHICLE = re.compile(
     r"(?<![A-Za-z])(?:"
     + "|".join(sorted(words("vehicles")))
+    + r"|roof (?:rack|bars?|box)|boot liner|touch[ -]?up paint|to(?:w|uch)[ -]?bar|floor mats|number ?plates?|"
+    + r"windscreen|my reg|click (?:and|&) collect bay|bay \d+"
     + r"|plates?|reg|rego|registration|registered)(?:s|'s)?(?![A-Za-z_])",
     re.IGNORECASE,
 )
@@ -56,8 +58,10 @@ PART = re.compile(
     r"[ ](?:battery|filter|mats?|pads|discs|bulbs?|seat covers?|roof (?:bars?|rack|box)|key|mirror)\b", re.IGNORECASE
 )
 """What is looked for to fit a vehicle whose plate begins the query."""
-ISSUED = re.compile(r"[A-HJ-PR-Y][A-HJ-PR-Y](?:0[2-9]|1\d|2[0-7]|5[1-9]|6\d|7[0-7]) [A-HJ-PR-Z]{3}")
-"""British plates since 2001, with their blank: no I, Q, Z in the memory tag, and the ages that were given out."""
+ISSUED = re.compile(
+    r"[A-HJ-PR-Y][A-HJ-PR-Y](?:0[2-9]|1\d|2[0-7]|5[1-9]|6\d|7[0-7]) ?[A-HJ-PR-Z]{3}|[A-HJ-NPR-Y]\d{1,3} [A-HJ-PR-Y]{3}"
+)
+"""British plates since 2001 and, with their blank, since 1983: no I, Q, Z in the memory tag, the ages given out."""
 OWN = re.compile(
     r"(?i:licen[cs]e plates?|number plates?)[^:\n]{0,12}[ :(\[\"“'‘<*_]+[A-Za-z]{3}(?:-|[ ]?(?!19\d\d|20\d\d))\d{4}$"
 )
@@ -99,7 +103,8 @@ class _Plates:
                 letters.isupper() or letters.islower()
             )
             fits = not plate.start() and PART.match(text, plate.end())
-            if not other and (ISSUED.fullmatch(plate[0]) or fits or VEHICLE.search(text)):
+            british = letters.isupper() and not text.isupper() and ISSUED.fullmatch(plate[0])
+            if not other and (british or fits or VEHICLE.search(text)):
                 yield Span(*plate.span(), self.kind)
 
 
