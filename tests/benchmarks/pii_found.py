@@ -2,9 +2,9 @@
 
 A find is right if its place and its kind are those of the label. Intervals are 95 %, by resampling templates, for texts
 of one template are right or wrong together. The set that nobody looked at while the recognisers were written is the
-one that counts: each later set was that once, and now it is the last of them; `--half visible --errors 40` prints what
-went wrong on one that was looked at. Beside it Presidio as it comes, with a blank model, on the kinds that it then
-knows: where it is installed, by `pip install presidio-analyzer==2.2.*`.
+one that counts: each later set was that, once, and has been looked at since; the next measurement wants a new one.
+`--half visible --errors 40` prints what went wrong. Beside it Presidio as it comes, with a blank model, on the kinds
+that it then knows: where it is installed, by `pip install presidio-analyzer==2.2.*`.
 """
 
 import argparse
