@@ -54,7 +54,7 @@ def same(tables: list[Any], ask: Any, order: list[str]) -> pd.DataFrame:
 
 
 def test_texts_are_searched_and_changed_alike(tables: list[Any]) -> None:
-    same(tables, lambda t: t.select(
+    found = same(tables, lambda t: t.select(
         "row", strip=_.text.strip(), left=_.text.lstrip(), right=_.text.rstrip(), size=_.text.length(),
         end=_.text.re_search("k$"), word=_.text.re_search(r"\bx\b"), fold=_.text.re_search("(?i)äö ä"),
         space=_.text.re_search(r"and\s"), own=_.text.re_search(r"[^\s[&]\["), script=_.text.re_search(r"\p{Han}"),
@@ -62,6 +62,10 @@ def test_texts_are_searched_and_changed_alike(tables: list[Any]) -> None:
         part=_.text.re_extract(r"([a-z]+)\.([a-z]+)", 2), cut=_.text.split("and").length(), find=_.text.find("a"),
         some=_.text.substr(2, 3), place=_.text.translate("ÄÖ", "ao"), digest=engine.digest(t.text, t.row, salt="s"),
     ), ["row"])  # fmt: skip
+    assert not found["end"].dropna().any()  # the line break behind the last k is part of the text
+    for column in ("word", "fold", "space", "own", "script"):
+        assert found[column].dropna().nunique() == 2, f"{column}: found in some texts, not in others"
+    assert found["digest"].is_unique
 
 
 def test_broken_characters_are_found_and_mended_alike(tables: list[Any]) -> None:
@@ -89,7 +93,10 @@ def test_values_are_written_rounded_and_read_alike(tables: list[Any]) -> None:
             some_json=("{" + t.text + "}").try_cast("json").isnull(), back=t.moment.cast("string").cast(contract.UTC),
         )  # fmt: skip
 
-    same(tables, ask, ["row"])
+    found = same(tables, ask, ["row"])
+    assert not found.drop(columns=["row"]).isna().all().any()
+    assert found["cents"][3] == 2.68  # 2.675, rounded as it is written
+    assert found["some_json"].nunique() == 2
 
 
 def test_groups_are_summed_and_listed_alike(tables: list[Any]) -> None:

@@ -9,11 +9,11 @@ from workbench.governance.privacy.pii.words import words
 
 GIVEN, BRANDS = words("chinese_given"), words("chinese_brands")
 SURNAMES, NO_NAMES, FOLLOWS = map(words, ("chinese_surnames", "chinese_not_names", "chinese_after_names"))
-DOUBTFUL = words("chinese_doubtful")
 NAMES_TOO = {"于春", "金枝"}
 """Words of that list which a name of three characters begins with as well."""
 LONGEST_FOLLOWING = max(map(len, FOLLOWS))
-FAMILIES = "".join(sorted({name[0] for name in SURNAMES}))
+DOUBTFUL = words("chinese_doubtful")
+FAMILIES = "".join(sorted({name[0] for name in SURNAMES | DOUBTFUL}))
 LONGEST_DOTTED, LONGEST_PART = 24, 4
 ACTS = (
     r"收件|收货|寄件|发件|取件|取货|签收|联系|付款|购买|订购|下单|持卡|收款|代收|提货|预订|投保|申请|被保险|经办|开票|"
@@ -130,12 +130,10 @@ class ChineseNames:
         """See `Recogniser`."""
         for cue in CUES.finditer(text):
             at, weak = cue.end(), bool(cue["weak"]) and not cue["gap"].strip(" \t")
-            if cue["any"]:
-                yield from self._after_any(text, cue)
-            elif dotted := DOTTED.match(text, at):
+            if dotted := DOTTED.match(text, at):
                 yield Span(at, _dotted_end(text, *dotted.span()), self.kind)
-            elif cue["role"]:
-                if end := _after_role(text, at):
+            elif cue["any"] or cue["role"]:
+                if end := _after_role(text, at) if cue["role"] else _after_any(text, at):
                     yield Span(at, end, self.kind)
             elif end := _end(text, at, weak, bool(cue["strong"]) or bool(cue["gap"].strip(" \t"))):
                 yield Span(at, end, self.kind)
@@ -160,17 +158,16 @@ class ChineseNames:
                 if signed[group] and is_name(signed[group], sure=len(signed[group]) > 2):
                     yield Span(*signed.span(group), self.kind)
 
-    def _after_any(self, text: str, cue: re.Match[str]) -> Iterator[Span]:
-        """After a word that announces a name now and then: one of usual characters, before a sign or what goes on."""
-        at = cue.end()
-        if dotted := DOTTED.match(text, at):
-            yield Span(at, _dotted_end(text, *dotted.span()), self.kind)
-        elif (
-            (end := _end(text, at, weak=True))
-            and _usual(text[at:end])
-            and (not HAN.match(text, end) or (end - at > 2 and _following(text, end)))
-        ):
-            yield Span(at, end, self.kind)
+
+def _after_any(text: str, at: int) -> int | None:
+    """Where a name of usual characters ends behind a word that announces one now and then: at a sign, or what goes on.
+
+    Before a word that goes on it has three characters.
+    """
+    end = _end(text, at, weak=True)
+    if end is None or not _usual(text[at:end]):
+        return None
+    return end if not HAN.match(text, end) or (end - at > 2 and _following(text, end)) else None
 
 
 def _after_role(text: str, at: int) -> int | None:

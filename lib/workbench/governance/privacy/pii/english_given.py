@@ -7,7 +7,6 @@ from workbench.governance.privacy.pii.english_cues import KIN, LETTER, STAFF, WR
 from workbench.governance.privacy.pii.english_persons import (
     ENDS,
     FAMILIES,
-    OTHER,
     PARTICLES,
     SURNAMES,
     THINGS,
@@ -17,7 +16,7 @@ from workbench.governance.privacy.pii.english_persons import (
     is_given,
     is_person,
 )
-from workbench.governance.privacy.pii.person_names import family_names, given_names, is_family
+from workbench.governance.privacy.pii.person_names import NO_PERSON, family_names, given_names, is_family
 from workbench.governance.privacy.pii.spans import Span
 
 VERBAL = re.compile(r".{2,}(?:ing|ed|ly)$")
@@ -130,7 +129,7 @@ def _pair(text: str, pair: re.Match[str]) -> tuple[int, int] | None:
     parts = [given.lower(), family.lower()]
     start, end = pair.span("name")
     large = given[0].isupper() and not text.isupper()
-    other = parts[0] in OTHER or (parts[1] in OTHER and parts[1] not in FAMILIES) or VERBAL.match(parts[1])
+    other = parts[0] in NO_PERSON or (parts[1] in NO_PERSON and parts[1] not in FAMILIES) or VERBAL.match(parts[1])
     if large or other or parts[0] not in given_names() or is_brand(parts):
         return None
     before = text[max(0, start - 30) : start]
@@ -141,5 +140,5 @@ def _pair(text: str, pair: re.Match[str]) -> tuple[int, int] | None:
         return start, end
     if placed:
         return (start, end) if is_family(parts[1]) or parts[1] in given_names() else None
-    sure = parts[1] in family_names() and not {*parts} & (OTHER | SURNAMES | WORDS_TOO)
+    sure = parts[1] in family_names() and not {*parts} & (NO_PERSON | SURNAMES | WORDS_TOO)
     return (start, end) if sure else None

@@ -5,7 +5,7 @@ Lists of given and family names are evidence, no proof: brands and works are cal
 
 import re
 
-from workbench.governance.privacy.pii.person_names import given_names, is_family
+from workbench.governance.privacy.pii.person_names import NO_PERSON, given_names, is_family
 from workbench.governance.privacy.pii.words import words
 
 PARTICLES = words("particles")
@@ -13,7 +13,7 @@ NO_PART = words("not_names") | words("wares") | words("organisations") | words("
 SURNAMES = words("surnames_common")
 FAMILIES = SURNAMES | {"park", "hill", "lane", "banks", "heath", "grove", "woods", "rhodes", "court", "glen", "ridge"}
 COMMON, TOWNS, WARES, BRANDS = words("common"), words("towns"), words("wares"), words("persons_brands")
-OTHER, NO_NAME = NO_PART | COMMON | TOWNS, NO_PART | (COMMON - SURNAMES)
+NO_NAME = NO_PART | (COMMON - SURNAMES)
 WORDS_TOO = words("given_words")
 """Given names that are words when they are written small."""
 MOST_WORDS = 3
@@ -40,7 +40,7 @@ THINGS = re.compile(
 def is_given(word: str) -> bool:
     """Whether it is a given name, and no other word nor a brand."""
     low = word.lower()
-    if low in OTHER or low in BRANDS or low in PARTICLES or (word == low and low in WORDS_TOO):
+    if low in NO_PERSON or low in BRANDS or low in PARTICLES or (word == low and low in WORDS_TOO):
         return False
     return low in given_names()
 

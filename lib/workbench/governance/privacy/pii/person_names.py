@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 
-from faker.providers import person
-
 from workbench.governance.privacy.pii.words import words
 
 NAME = re.compile(r"[^\W\d_]{2,}(?:['’\-][^\W\d_]+)*")
@@ -23,7 +21,10 @@ FAMILY_END = re.compile(
     r"mura|yama|gawa|kawa|zawa|shita|hashi|zaki|guchi|naka|saki|mori|oka|wu|chukwu|eze|ola|ade|yemi|kunle|ström|lund|"
     r"qvist|quist|gren|dal|gaard|strand|holm|vall|nen|inen|ics|s[iy]n?ki)"
 )
-NO_PERSON = frozenset[str]().union(*map(words, ("common", "not_names", "wares", "towns", "street_ends")))
+NO_PERSON = frozenset[str]().union(
+    *map(words, ("common", "not_names", "wares", "towns", "street_ends", "organisations"))
+)
+"""Words that are seldom a person's name."""
 OLD = "en"  # a list of what was ever registered as a name, Golden and Price among it
 
 
@@ -52,6 +53,8 @@ def is_family(word: str) -> bool:
 
 def _listed(attribute: str) -> Iterator[str]:
     """The single words, written small, of the lists that Faker's locales have under names that begin like this."""
+    from faker.providers import person  # here, because most that import this module never ask for names
+
     for module in pkgutil.iter_modules(person.__path__):
         if module.name == OLD:
             continue

@@ -49,7 +49,7 @@ LOOSE = (
 VEHICLE = re.compile(
     r"(?<![A-Za-z])(?:"
     + "|".join(sorted(words("vehicles")))
-    + r"|roof (?:rack|bars?|box)|boot liner|touch[ -]?up paint|to(?:w|uch)[ -]?bar|floor mats|number ?plates?|"
+    + r"|roof (?:rack|bars?|box)|boot liner|touch[ -]?up paint|tow[ -]?bar|floor mats|number ?plates?|"
     + r"windscreen|my reg|click (?:and|&) collect bay|bay \d+"
     + r"|plates?|reg|rego|registration|registered)(?:s|'s)?(?![A-Za-z_])",
     re.IGNORECASE,
