@@ -109,6 +109,23 @@ def test_groups_are_summed_and_listed_alike(tables: list[Any]) -> None:
     assert found["some"].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("known", [["a"], ["a", None], []], ids=["all known", "one unknown", "none"])
+def test_what_is_not_in_a_query_is_told_alike_without_comparing_all_rows(
+    tables: list[Any], spark: Any, known: list[str | None]
+) -> None:
+    held = ibis.memtable(pd.DataFrame({"key": pd.Series(known, dtype="object")}), schema={"key": "string"})
+    for table in tables:
+        table.get_backend().create_table("held", held, overwrite=True)
+
+    def ask(table: Any) -> Any:
+        return table.select("row", "group", absent=~table.group.isin(table.get_backend().table("held").key))
+
+    found = same(tables, ask, ["row"]).set_index("group")["absent"]
+    assert found["b"].isna().all() if None in known else found["b"].all()
+    plan = spark.frame(ask(tables[1]))._jdf.queryExecution().executedPlan().toString()
+    assert "NestedLoop" not in plan
+
+
 def test_windows_and_lists_are_numbered_alike(tables: list[Any]) -> None:
     place = ibis.row_number().over(ibis.window(group_by="group", order_by=[_.text, _.row]))
 

@@ -50,6 +50,19 @@ class Compiler(PySparkCompiler):
         """A number as it is."""
         return None if dtype.is_floating() else super().visit_NonNullLiteral(op, value=value, dtype=dtype)
 
+    def visit_Not(self, op: ops.Not, *, arg: Any) -> Any:
+        """`not in` of a query in other words: for `NOT IN` Spark would compare each row with all that is looked up.
+
+        As in SQL, what is not found may be the null among what is looked up, or be null itself: then nobody knows.
+        """
+        if not isinstance(op.arg, ops.InSubquery):
+            return super().visit_Not(op, arg=arg)
+        looked_up = arg.args["query"].this.subquery("looked_up", copy=False)
+        column = sg.column(op.arg.rel.schema.names[0], table="looked_up", quoted=self.quoted)
+        gaps = sg.select(self.f.anon.bool_or(column.is_(NULL))).from_(looked_up).subquery()  # null where it is empty
+        unknown = sg.or_(gaps, sg.and_(arg.this.is_(NULL), gaps.is_(sg.not_(NULL))))
+        return self.if_(arg, sge.false(), self.if_(unknown, NULL, sge.true()))
+
     # ---- counts and quantiles
 
     def visit_CountStar(self, op: ops.CountStar, *, arg: Any, where: Any) -> Any:

@@ -26,6 +26,7 @@ EMBEDDED = {
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.files.openCostInBytes": "65536",  # packed tightly, a log of a few MB is work for all cores
 }
 
 

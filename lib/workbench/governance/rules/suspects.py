@@ -68,6 +68,7 @@ def all_of(con: ibis.BaseBackend, events: Table, asked: Table, sessions: Table, 
     found.append(("words", _words(con, acts), ("said",)))
     found.append(("gibberish", wordless.gibberish(con, acts, f"{name}_wordless"), ("text",)))
     queries = events.filter(_.query.notnull()).select("query").distinct()
+    queries = engine.keep(con, f"{name}_queries", queries)  # else engines judge that of each event first
     found.append(("query", queries.filter(strings.odd(queries.query)), ("query",)))
     return found
 
