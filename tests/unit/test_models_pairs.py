@@ -55,13 +55,13 @@ def test_altered_weights_are_refused(tmp_path, monkeypatch):
     base._minilm_folder.cache_clear()
 
 
-def test_a_model_that_is_not_there_or_no_bert_is_refused(tmp_path, monkeypatch):
+def test_a_model_that_is_not_there_or_cannot_be_pretrained_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(base.BaseModelError, match="'no/such-model' is not 'minilm'"):
         base.find_base_model("no/such-model")
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(base.BaseModelError, match="is a gpt2, but only BERT"):
-        base.find_base_model(str(tmp_path))
+        base.load_masked_lm(base.find_base_model(str(tmp_path)))
 
 
 def test_a_relative_folder_is_found_from_the_project_too(tmp_path, monkeypatch):
@@ -98,7 +98,7 @@ def test_a_saved_model_scores_the_same(model, tokenizer, device, tmp_path):
     assert base.load_tokenizer(folder).model_max_length == tokenizer.model_max_length == 64
     scores = [score_pairs(m, base.load_tokenizer(folder), TEXTS, TEXTS[::-1], device) for m in (model, again)]
     np.testing.assert_allclose(*scores, atol=1e-6)  # the weights are equal to the bit, their places in memory are not
-    assert json.loads((folder / "config.json").read_text())["architectures"] == ["PairClassifier"]
+    assert json.loads((folder / "config.json").read_text())["architectures"] == ["TextClassifier"]
     assert again.state_dict().keys() == model.state_dict().keys()
     assert all(torch.equal(weight, again.state_dict()[name]) for name, weight in model.state_dict().items())
     assert sorted(p.suffix for p in folder.glob("model*")) == [".safetensors"]

@@ -5,22 +5,24 @@ import importlib.util
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 import transformers
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoTokenizer,
     BertConfig,
     BertForMaskedLM,
     BertModel,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.modeling_outputs import MaskedLMOutput
 
-from workbench.models.classifier import PairClassifier
+from workbench.models.classifier import TextClassifier
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TINY: dict[str, Any] = {
@@ -32,7 +34,6 @@ TINY: dict[str, Any] = {
 }
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")  # as transformers looks for them
 LONGEST = 512  # rows that BERT has positions for
-M = TypeVar("M", bound=PreTrainedModel)
 
 # That a head starts fresh is said in the notebooks; a bar for a load that takes a second says nothing.
 transformers.logging.set_verbosity_error()
@@ -73,14 +74,12 @@ def find_base_model(name: str) -> str:
         return name
     where = _minilm_folder() if name == "minilm" else _local_folder(name) or name
     try:
-        config = AutoConfig.from_pretrained(where)
+        AutoConfig.from_pretrained(where)
     except (OSError, ValueError) as error:
         raise BaseModelError(
             f"Base model {name!r} is not 'minilm', 'tiny', a local model folder or a Hugging Face model that can be "
             "reached from here; name one of these, or download it first and give its folder."
         ) from error
-    if config.model_type != "bert":
-        raise BaseModelError(f"Base model {name!r} is a {config.model_type}, but only BERT models are trained here.")
     return where
 
 
@@ -119,22 +118,30 @@ def shared_tokenizer(models: Iterable[str | Path], max_length: int = 0) -> PreTr
     return tokenizer
 
 
-def load_encoder(where: str | Path, seed: int = 0) -> BertModel:
+def load_encoder(where: str | Path, seed: int = 0) -> PreTrainedModel:
     """The bare encoder, in float32."""
-    return _load(BertModel, where, seed)
+    return _load(AutoModel, where, seed)
 
 
-def load_classifier(where: str | Path, seed: int = 0) -> PairClassifier:
-    """The encoder under a head of one logit, P(label = 1) = σ(w·h + b); a head that `where` lacks starts from `seed`.
+def load_classifier(where: str | Path, seed: int = 0, outputs: int = 0) -> TextClassifier:
+    """The encoder under a linear head of so many logits; a head that `where` lacks starts from `seed`.
 
-    One logit, not two: it is the same model with half the head's parameters, and what Platt's calibration expects.
+    outputs: 0 takes the head that a saved classifier has, and one logit for a bare encoder. For two classes one logit,
+    P(label = 1) = σ(w·h + b), is the same model as two with half the head's parameters, and what Platt's calibration
+    expects.
     """
-    return _load(PairClassifier, where, seed, num_labels=1, problem_type="multi_label_classification")
+    config = _config(where)
+    if outputs or "TextClassifier" not in (config.architectures or []):
+        config.num_labels = outputs or 1
+    return _load(TextClassifier, where, seed, config)
 
 
 def load_masked_lm(where: str | Path, seed: int = 0) -> MaskedOnlyLM:
     """The encoder under a masked-language head tied to its embeddings; a head that `where` lacks starts from `seed`."""
-    return _load(MaskedOnlyLM, where, seed)
+    config = _config(where)
+    if config.model_type != "bert":
+        raise BaseModelError(f"{where} is a {config.model_type}, but only BERT models are pretrained further here.")
+    return _load(MaskedOnlyLM, where, seed, config)
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str | Path) -> Path:
@@ -152,11 +159,16 @@ def _local_folder(name: str) -> str | None:
     return next((str(folder) for folder in found if (folder / "config.json").is_file()), None)
 
 
-def _load(kind: type[M], where: str | Path, seed: int, **config: Any) -> M:
+def _config(where: str | Path) -> PreTrainedConfig:
+    return BertConfig(**TINY) if where == "tiny" else AutoConfig.from_pretrained(str(where))
+
+
+def _load(kind: Any, where: str | Path, seed: int, config: PreTrainedConfig | None = None) -> Any:
     torch.manual_seed(seed)
+    config = config or _config(where)
     if where == "tiny":
-        return kind(BertConfig(**TINY, **config)).eval()
-    return kind.from_pretrained(str(where), dtype=torch.float32, **config).eval()
+        return (kind.from_config if kind is AutoModel else kind)(config).eval()
+    return kind.from_pretrained(str(where), config=config, dtype=torch.float32).eval()
 
 
 @cache

@@ -1,35 +1,51 @@
-"""The classifier of pairs: what of BERT it reads, and which of BERT's layers it trains."""
+"""The classifier of texts and pairs: any encoder, what of it is read, and which of its layers are trained."""
 
 import torch
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from workbench.models import methods
 
-class PairClassifier(BertForSequenceClassification):
-    """One logit w·h + b of a pair; h is the mean over the candidate's tokens, which have seen the context.
 
-    Why not the pooler's [CLS], as in the parent class: MiniLM was trained to be read by the mean of its tokens, and
-    its [CLS] says next to nothing until a long training has taught it to. In the minute or two that a CPU has, the
-    mean over the candidate ranks valid pairs clearly better.
+class TextClassifier(PreTrainedModel):
+    """A linear head W·h + b on an encoder; h is the mean over a text's tokens, or over the candidate's of a pair.
 
-    The pooler is kept, frozen and unused, so that the weights have the parent's names. The parent class reads them too,
-    but through the pooler: load a saved one with `load_classifier`.
+    Why not [CLS], as transformers' own classifiers: MiniLM was trained to be read by the mean of its tokens, and its
+    [CLS] says next to nothing until a long training has taught it to. In the minute or two that a CPU has, the mean
+    over the candidate, whose tokens have seen the context, ranks valid pairs clearly better.
+
+    The encoder may be of any family that transformers knows. It lies under the name that its family gives it ("bert",
+    "roberta", …), so that `AutoModel` reads the encoder of a saved classifier too. A pooler is kept, frozen and unused.
+    What `methods.adapt` added is named in the config, and is there again when the model is loaded.
     """
 
-    def __init__(self, config: BertConfig) -> None:
+    def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__(config)
-        for name, parameter in self.bert.named_parameters():
+        encoder = AutoModel.from_config(config)
+        self.base_model_prefix = encoder.base_model_prefix
+        setattr(self, self.base_model_prefix, encoder)
+        self.dropout = torch.nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1))
+        self.classifier = torch.nn.Linear(config.hidden_size, config.num_labels)
+        for name, parameter in encoder.named_parameters():
             parameter.requires_grad = not name.startswith("pooler.")
+        self.post_init()
+        if method := getattr(config, "method", None):
+            methods.adapt(self, method["name"], method["options"])
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor
     ) -> SequenceClassifierOutput:
-        """Logits (pairs × 1, float32) of rows × length inputs; `token_type_ids` is 1 on the candidate and its [SEP]."""
-        hidden = self.bert(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-        ).last_hidden_state.float()
-        candidate = (token_type_ids * attention_mask).unsqueeze(-1)
-        h = (hidden * candidate).sum(1) / candidate.sum(1)
+        """Logits (rows × labels, float32) of rows × length inputs.
+
+        `token_type_ids` is 1 on a pair's candidate and its [SEP], and 0 everywhere in a single text.
+        """
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if getattr(self.config, "type_vocab_size", 0) > 1:  # RoBERTa and its kin know no types
+            inputs["token_type_ids"] = token_type_ids
+        hidden = self.base_model(**inputs).last_hidden_state.float()
+        single = token_type_ids.amax(1, keepdim=True) == 0
+        read = (torch.where(single, 1, token_type_ids) * attention_mask).unsqueeze(-1)
+        h = (hidden * read).sum(1) / read.sum(1)
         with torch.autocast(h.device.type, enabled=False):  # in bf16 a logit has 8 bits, and many pairs would tie
             return SequenceClassifierOutput(logits=self.classifier(self.dropout(h)))
 
@@ -38,9 +54,12 @@ class PairClassifier(BertForSequenceClassification):
 
         Raises ValueError unless a layer is left to train.
         """
-        every = len(self.bert.encoder.layer)
-        if not 0 <= layers < every:
-            raise ValueError(f"frozen_layers is {layers}, but the model has {every} layers: choose 0 to {every - 1}.")
+        blocks = methods.blocks(self)
+        if not 0 <= layers < len(blocks):
+            raise ValueError(
+                f"frozen_layers is {layers}, but the model has {len(blocks)} layers: choose 0 to {len(blocks) - 1}."
+            )
         if layers:
-            for part in (self.bert.embeddings, *self.bert.encoder.layer[:layers]):
-                part.requires_grad_(False)
+            trained = {id(parameter) for block in blocks[layers:] for parameter in block.parameters()}
+            for parameter in self.base_model.parameters():
+                parameter.requires_grad = parameter.requires_grad and id(parameter) in trained

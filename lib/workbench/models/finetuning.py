@@ -14,7 +14,7 @@ from workbench.metrics.classification import log_loss, pr_auc, roc_auc
 from workbench.models.batching import PairTexts, plan_batches
 from workbench.models.calibration import Calibration, platt
 from workbench.models.checkpoints import Keeper
-from workbench.models.classifier import PairClassifier
+from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.scoring import score_pairs, score_texts
 from workbench.models.training import Batch, TrainResult, TrainSettings, train
@@ -94,14 +94,14 @@ def valid_numbers(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -
 
 
 def pair_scorer(
-    model: PairClassifier, tokenizer: PreTrainedTokenizerBase, device: Device
+    model: TextClassifier, tokenizer: PreTrainedTokenizerBase, device: Device
 ) -> Callable[[pd.DataFrame], np.ndarray]:
     """A trained classifier as a function: a table with context and candidate in, the logit of each row out."""
     return lambda pairs: score_pairs(model, tokenizer, pairs["context"].tolist(), pairs["candidate"].tolist(), device)
 
 
 def fine_tune(
-    model: PairClassifier,
+    model: TextClassifier,
     tokenizer: PreTrainedTokenizerBase,
     batches: PairBatches,
     valid: pd.DataFrame,

@@ -7,12 +7,12 @@ import torch
 from transformers import BertModel, PreTrainedTokenizerBase
 
 from workbench.models.batching import PairTexts, cut_batches, pad, token_ids
-from workbench.models.classifier import PairClassifier
+from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 
 
 def score_pairs(
-    model: PairClassifier,
+    model: TextClassifier,
     tokenizer: PreTrainedTokenizerBase,
     contexts: Sequence[str],
     candidates: Sequence[str],
@@ -35,7 +35,7 @@ def score_pairs(
 
 
 @torch.inference_mode()
-def score_texts(model: PairClassifier, texts: PairTexts, device: Device, batch_tokens: int = 4096) -> np.ndarray:
+def score_texts(model: TextClassifier, texts: PairTexts, device: Device, batch_tokens: int = 4096) -> np.ndarray:
     """The logit of every row of `texts`, float32; rows sorted by length share batches of at most `batch_tokens`."""
     device.place(model)
     scores = np.empty(len(texts), dtype=np.float32)
