@@ -8,11 +8,11 @@ from safetensors.torch import save_file
 
 from workbench.models import base
 from workbench.models.baseline import fit_tfidf
-from workbench.models.batching import PairTexts, cut_batches, plan_batches
+from workbench.models.batching import TextRows, cut_batches, plan_batches
 from workbench.models.calibration import Calibration, calibrate, choose_threshold, platt, sigmoid
 from workbench.models.comparison import classification_report, compare, reliability_table, sample_users
 from workbench.models.device import choose_device
-from workbench.models.finetuning import pair_loss, training_pairs
+from workbench.models.finetuning import BINARY, task_loss, training_batches
 from workbench.models.scoring import embed_texts, score_pairs
 
 WORDS = ["milk", "bread", "apples", "cheese", "rice", "beans", "coffee", "tea", "soup", "pasta", "eggs", "butter"]
@@ -160,13 +160,13 @@ def test_a_plan_is_seeded_covers_all_rows_and_ends_at_its_tokens():
 
 def test_pairs_are_assembled_as_the_tokenizer_does(tokenizer):
     a, b = TEXTS[1], TEXTS[2]
-    batch = PairTexts(tokenizer, [a], [b]).batch(np.array([0]))
+    batch = TextRows(tokenizer, [a], [b]).batch(np.array([0]))
     expected = tokenizer(a, b, return_tensors="pt", pad_to_multiple_of=8, padding=True)
     assert all(torch.equal(batch[name], expected[name]) for name in expected)
 
 
 def test_a_long_pair_loses_the_end_of_its_context(tokenizer):
-    texts = PairTexts(base.load_tokenizer("tiny", 32), [TEXTS[3], "milk"], [TEXTS[2], TEXTS[3]])
+    texts = TextRows(base.load_tokenizer("tiny", 32), [TEXTS[3], "milk"], [TEXTS[2], TEXTS[3]])
     assert texts.lengths.tolist() == [32, 32]
     rows = texts.batch(np.arange(2))["input_ids"]
     assert tokenizer.decode(rows[0]).endswith("[SEP] ice cream [SEP]")
@@ -235,7 +235,7 @@ def test_a_pair_is_read_by_the_mean_of_its_candidates_tokens(model, tokenizer, d
 def test_training_and_scoring_share_their_logits(model, tokenizer):
     bf16 = choose_device("bf16", 1)
     pairs = pd.DataFrame({"context": TEXTS[:3], "candidate": TEXTS[2::-1], "label": [1, 0, 1], "weight": 1.0})
-    batch = training_pairs(tokenizer, pairs, max_tokens=1, batch_tokens=4096, use_weights=False, seed=0)[0]
+    batch = training_batches(tokenizer, pairs, max_tokens=1, batch_tokens=4096, use_weights=False, seed=0)[0]
     with bf16.autocast(), torch.inference_mode():
         trained = model(**{name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}).logits
     assert trained.dtype == torch.float32
@@ -247,8 +247,8 @@ def test_frozen_layers_and_the_pooler_get_no_gradient(tokenizer):
     model = base.load_classifier(base.find_base_model("minilm"), seed=1)
     model.freeze(3)
     pairs = pd.DataFrame({"context": TEXTS[:3], "candidate": TEXTS[2::-1], "label": [1, 0, 1], "weight": 1.0})
-    batches = training_pairs(tokenizer, pairs, max_tokens=1, batch_tokens=4096, use_weights=False, seed=0)
-    pair_loss(model, batches[0]).backward()
+    batches = training_batches(tokenizer, pairs, max_tokens=1, batch_tokens=4096, use_weights=False, seed=0)
+    task_loss(BINARY)(model, batches[0]).backward()
     still = {name.split(".weight")[0] for name, p in model.named_parameters() if p.grad is None and "weight" in name}
     assert {name for name in still if ".layer." not in name and "embeddings" not in name} == {"bert.pooler.dense"}
     assert {name.split(".")[3] for name in still if ".layer." in name} == {"0", "1", "2"}
@@ -266,8 +266,8 @@ def test_a_pair_of_weight_two_counts_as_two(model, tokenizer):
     twice = pd.concat([pairs.iloc[[0]], pairs], ignore_index=True).assign(weight=1.0)
     losses = []
     for table in (pairs, twice):
-        batches = training_pairs(tokenizer, table, max_tokens=1, batch_tokens=4096, use_weights=True, seed=0)
-        losses.append(pair_loss(model, batches[0]).item())
+        batches = training_batches(tokenizer, table, max_tokens=1, batch_tokens=4096, use_weights=True, seed=0)
+        losses.append(task_loss(BINARY)(model, batches[0]).item())
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
 

@@ -18,7 +18,7 @@ from workbench.governance.access.vault import Vault
 from workbench.models import base
 from workbench.models.checkpoints import MARK, last_checkpoint
 from workbench.models.device import choose_device
-from workbench.models.finetuning import fine_tune, pair_loss, training_pairs
+from workbench.models.finetuning import BINARY, fine_tune, task_loss, training_batches
 from workbench.models.training import TrainingError, TrainSettings, train
 
 WORDS = ["milk", "bread", "apples", "cheese", "rice", "beans", "coffee", "tea", "soup", "pasta", "eggs", "butter"]
@@ -44,7 +44,7 @@ def tune(folder: Path, *, device=None, model=None, pairs=None, **settings):
     device = device or choose_device("fp32", threads=1)
     tokenizer = base.load_tokenizer("tiny")
     model = model or base.load_classifier("tiny", seed=5)
-    batches = training_pairs(
+    batches = training_batches(
         tokenizer,
         toy_pairs(400, 1) if pairs is None else pairs,
         max_tokens=6000,
@@ -190,7 +190,7 @@ def test_checkpoints_of_other_frozen_layers_are_not_resumed(tmp_path):
 def test_it_stops_early_and_keeps_the_best_weights(tmp_path):
     values = iter([3.0, 1.0, 2.0, 2.5, 0.1])
     seen = []
-    batches = training_pairs(
+    batches = training_batches(
         base.load_tokenizer("tiny"), toy_pairs(200, 1), max_tokens=5000, batch_tokens=256,
         use_weights=False, seed=3,
     )  # fmt: skip
@@ -201,7 +201,7 @@ def test_it_stops_early_and_keeps_the_best_weights(tmp_path):
 
     model = base.load_classifier("tiny")
     result = train(
-        model, batches, pair_loss, evaluate, better="loss", settings=TrainSettings(evaluations=5, patience=2),
+        model, batches, task_loss(BINARY), evaluate, better="loss", settings=TrainSettings(evaluations=5, patience=2),
         device=choose_device("fp32", 1), checkpoints=tmp_path,
     )  # fmt: skip
     assert len(seen) == 4
@@ -249,7 +249,7 @@ def test_it_learns_in_bf16_and_writes_tensorboard_events(tmp_path):
     liked, valid = (toy_pairs(rows, seed) for rows, seed in ((600, 1), (200, 2)))
     for pairs in (liked, valid):
         pairs["label"] = pairs["candidate"].isin(WORDS[::2]).astype(int)
-    batches = training_pairs(tokenizer, liked, max_tokens=20_000, batch_tokens=512, use_weights=True, seed=3)
+    batches = training_batches(tokenizer, liked, max_tokens=20_000, batch_tokens=512, use_weights=True, seed=3)
     result = fine_tune(
         base.load_classifier("tiny", seed=1), tokenizer, batches, valid,
         settings=TrainSettings(learning_rate=3e-3, evaluations=2), device=device,

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import PreTrainedModel
 
 SUBLAYER_ENDS = re.compile(r"(^|\.)(output\.dense|out_lin|lin2|Wo|c_proj)$")
 """What projects a sub-layer's result back to the hidden size: BERT and kin, DistilBERT, ModernBERT, GPT-2."""
@@ -57,12 +56,12 @@ class Prefix(nn.Module):
 class Prompt(nn.Module):
     """Embeddings of `size` learned words before each text (Lester et al. 2021, The Power of Scale …)."""
 
-    def __init__(self, words: nn.Embedding, size: int) -> None:
+    def __init__(self, words: torch.Tensor, size: int) -> None:
         super().__init__()
-        chosen = torch.randperm(words.num_embeddings)[:size]  # the paper's best start: words of the vocabulary
-        self.words = nn.Parameter(words.weight.detach()[chosen].clone())
+        chosen = torch.randperm(len(words))[:size]  # the paper's best start: words of the vocabulary
+        self.words = nn.Parameter(words.detach()[chosen].clone())
 
-    def before(self, encoder: PreTrainedModel, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def before(self, encoder: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The encoder's inputs with the prompt set before each row."""
         embedded = encoder.get_input_embeddings()(inputs["input_ids"])
         rows, size = len(embedded), len(self.words)
@@ -87,23 +86,21 @@ def add_bottlenecks(blocks: Iterable[nn.Module], size: int) -> int:
 
 def add_prefixes(blocks: Iterable[nn.Module], heads: int, size: int) -> int:
     """Hook a prefix on each self-attention that has a `query` projection; returns how many there are."""
-    attentions = [
+    attentions: list[Any] = [
         part for block in blocks for part in block.modules() if isinstance(getattr(part, "query", None), nn.Linear)
     ]
     for attention in attentions:
-        attention.add_module("prefix", Prefix(attention.get_submodule("query").out_features, heads, size))
+        attention.add_module("prefix", Prefix(attention.query.out_features, heads, size))
         attention.register_forward_hook(_prefixed, with_kwargs=True)
     return len(attentions)
 
 
-def add_prompt(encoder: PreTrainedModel, size: int) -> None:
-    """Set a prompt before each row that the encoder reads, and take its places off what comes out."""
-    prompt = Prompt(encoder.get_input_embeddings(), size)
+def add_prompt(encoder: Any, size: int) -> None:
+    """Set a prompt before each row that an encoder reads, and take its places off what comes out."""
+    prompt = Prompt(encoder.get_input_embeddings().weight, size)
     encoder.add_module("prompt", prompt)
 
-    def longer(
-        encoder: PreTrainedModel, given: tuple[Any, ...], inputs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def longer(encoder: Any, given: tuple[Any, ...], inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return given, encoder.get_submodule("prompt").before(encoder, inputs)
 
     def shorter(_encoder: nn.Module, _given: tuple[Any, ...], found: Any) -> Any:

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from workbench.models.finetuning import valid_numbers
+from workbench.models.tasks import Task
 
 CHOICES = tuple((ngrams, C) for ngrams in (1, 2) for C in (0.1, 1.0, 10.0))
 
@@ -41,7 +41,7 @@ def fit_tfidf(
         for C in (C for ngrams, C in CHOICES if ngrams == longest):
             regression = LogisticRegression(C=C, solver="liblinear").fit(train, pairs["label"], sample_weight=weights)
             models.append(TfidfModel(vectorizer, regression, longest, C))
-            numbers = valid_numbers(truth, regression.decision_function(held_out), natural)
+            numbers = Task("binary").numbers(truth, regression.decision_function(held_out), natural)
             rows.append({"ngrams": longest, "C": C, **numbers})
     table = pd.DataFrame(rows)
     return models[int(np.argmin(table["log_loss"]))], table

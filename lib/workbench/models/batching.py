@@ -62,42 +62,71 @@ def pad(rows: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
     return torch.from_numpy(padded)
 
 
-class PairTexts:
-    """Pairs of texts as rows [CLS] context [SEP] candidate [SEP]; each distinct text is tokenised once.
+class TextRows:
+    """Texts as rows [CLS] text [SEP], or pairs as [CLS] context [SEP] candidate [SEP]; equal texts are tokenised once.
 
-    A pair longer than the tokenizer's `model_max_length` loses the end of its context, which names the most telling
-    things first.
+    A row longer than the tokenizer's `model_max_length` loses the end of its text, and of a pair the end of its
+    context, which names the most telling things first.
+
+    Raises:
+        ValueError: the tokenizer has no padding or no begin and end of a row.
+
     """
 
     def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerBase,
-        contexts: Sequence[str],
-        candidates: Sequence[str],
+        self, tokenizer: PreTrainedTokenizerBase, contexts: Sequence[str], candidates: Sequence[str] | None = None
     ) -> None:
+        require_special(tokenizer)
         self.cls, self.sep, self.fill = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id
         self.max_length = max_length = int(tokenizer.model_max_length)
         self._context_of, self._contexts = _distinct(tokenizer, contexts)
-        self._candidate_of, self._candidates = _distinct(tokenizer, candidates)
-        sizes = [np.array([len(ids) for ids in texts], dtype=int) for texts in (self._contexts, self._candidates)]
-        right = np.minimum(sizes[1], max_length - 3)[self._candidate_of]
-        self.left = np.minimum(sizes[0][self._context_of], max_length - 3 - right)
-        self.lengths = self.left + right + 3
+        self._pairs = candidates is not None
+        self._own = 3 if self._pairs else 2  # special tokens of a row
+        right: np.ndarray | int = 0
+        if candidates is not None:
+            self._candidate_of, self._candidates = _distinct(tokenizer, candidates)
+            right = np.minimum(_sizes(self._candidates), max_length - self._own)[self._candidate_of]
+        self.left = np.minimum(_sizes(self._contexts)[self._context_of], max_length - self._own - right)
+        self.lengths = self.left + right + self._own
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
-        """The pairs `rows` as input_ids, token_type_ids and attention_mask, each (pairs × longest)."""
+        """The rows as input_ids, token_type_ids (1 on a candidate) and attention_mask, each (rows × longest)."""
         ids, types = [], []
         for row in rows:
-            left = self._contexts[self._context_of[row]][: self.left[row]]
-            right = self._candidates[self._candidate_of[row]][: self.max_length - 3]
-            ids.append([self.cls, *left, self.sep, *right, self.sep])
-            types.append([0] * (len(left) + 2) + [1] * (len(right) + 1))
+            left = [self.cls, *self._contexts[self._context_of[row]][: self.left[row]], self.sep]
+            right = self._right(row)
+            ids.append(left + right)
+            types.append([0] * len(left) + [1] * len(right))
         input_ids = pad(ids, self.fill)
         seen = torch.arange(input_ids.shape[1]) < torch.from_numpy(self.lengths[rows])[:, None]
         return {"input_ids": input_ids, "token_type_ids": pad(types, 0), "attention_mask": seen.long()}
+
+    def _right(self, row: int) -> list[int]:
+        if not self._pairs:
+            return []
+        return [*self._candidates[self._candidate_of[row]][: self.max_length - self._own], self.sep]
+
+
+def require_special(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Say it where a tokenizer lacks what every row needs.
+
+    Raises:
+        ValueError: it has no [PAD], [CLS] or [SEP] of its own.
+
+    """
+    ids = {"pad": tokenizer.pad_token_id, "cls": tokenizer.cls_token_id, "sep": tokenizer.sep_token_id}
+    if lacking := [name for name, number in ids.items() if number is None]:
+        raise ValueError(
+            f"The tokenizer of {tokenizer.name_or_path} has no {lacking[0]} token, so that its texts make no rows: "
+            f"set one (tokenizer.{lacking[0]}_token = …) and save it beside the model, or choose an encoder like BERT."
+        )
+
+
+def _sizes(texts: Sequence[Sequence[int]]) -> np.ndarray:
+    return np.array([len(ids) for ids in texts], dtype=int)
 
 
 def _distinct(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> tuple[np.ndarray, list[list[int]]]:

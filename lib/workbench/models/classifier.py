@@ -25,7 +25,7 @@ class TextClassifier(PreTrainedModel):
         self.base_model_prefix = encoder.base_model_prefix
         setattr(self, self.base_model_prefix, encoder)
         self.dropout = torch.nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1))
-        self.classifier = torch.nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = torch.nn.Linear(config.hidden_size, int(config.num_labels or 1))
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad = not name.startswith("pooler.")
         self.post_init()

@@ -1,4 +1,4 @@
-"""Fine-tuning a BERT classifier on labelled pairs."""
+"""Fine-tuning a classifier on labelled texts or pairs of texts, for any task and by any method."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,25 +7,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import PreTrainedTokenizerBase
 
-from workbench.metrics.classification import log_loss, pr_auc, roc_auc
-from workbench.models.batching import PairTexts, plan_batches
-from workbench.models.calibration import Calibration, platt
+from workbench.models.batching import TextRows, plan_batches
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
+from workbench.models.methods import Adaptation
 from workbench.models.scoring import score_pairs, score_texts
-from workbench.models.training import Batch, TrainResult, TrainSettings, train
+from workbench.models.tasks import Task
+from workbench.models.training import Batch, Loss, TrainResult, TrainSettings, train
+
+BINARY = Task("binary")
+PLAIN = Adaptation()
 
 
 @dataclass(frozen=True)
-class PairBatches:
-    """Batches of labelled pairs, each a function of its number."""
+class LabelledBatches:
+    """Batches of labelled rows, each a function of its number."""
 
-    texts: PairTexts
-    labels: np.ndarray
+    texts: TextRows
+    targets: np.ndarray  # as the task's `targets` gives them
     weights: np.ndarray
     plan: list[np.ndarray]
 
@@ -39,7 +41,7 @@ class PairBatches:
         share = self.weights[rows] / self.weights[rows].sum()
         return {
             **self.texts.batch(rows),
-            "labels": torch.from_numpy(self.labels[rows].astype(np.float32)),
+            "labels": torch.from_numpy(self.targets[rows]),
             "scale": torch.from_numpy(share.astype(np.float32)),
         }
 
@@ -52,45 +54,44 @@ class PairBatches:
         return np.unique(np.concatenate(self.plan))
 
 
-def training_pairs(
+def text_rows(tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame) -> TextRows:
+    """A table's texts: its columns context and candidate as pairs, or, without a candidate, its contexts alone."""
+    candidates = rows["candidate"].tolist() if "candidate" in rows else None
+    return TextRows(tokenizer, rows["context"].tolist(), candidates)
+
+
+def training_batches(
     tokenizer: PreTrainedTokenizerBase,
-    pairs: pd.DataFrame,
+    rows: pd.DataFrame,
+    task: Task = BINARY,
     *,
     max_tokens: int,
     batch_tokens: int,
     use_weights: bool,
     seed: int,
-) -> PairBatches:
-    """The batches of a training that reads `max_tokens` tokens of `pairs` (context, candidate, label, weight) in all.
+) -> LabelledBatches:
+    """The batches of a training that reads `max_tokens` tokens of `rows` (context, maybe candidate, label) in all.
 
-    use_weights: False trains on the pairs as they are, about balanced, and leaves the natural rate to the calibration;
-    True scales each pair by its weight, which trains at the natural rate at the price of noisier gradients.
+    use_weights: False trains on the rows as they are, and leaves the natural rate to the calibration; True scales each
+    row by its column `weight`, which trains at the natural rate at the price of noisier gradients.
     """
-    texts = PairTexts(tokenizer, pairs["context"].tolist(), pairs["candidate"].tolist())
-    weights = pairs["weight"].to_numpy(dtype=float) if use_weights else np.ones(len(pairs))
+    texts = text_rows(tokenizer, rows)
+    weights = rows["weight"].to_numpy(dtype=float) if use_weights else np.ones(len(rows))
     plan = plan_batches(texts.lengths, batch_tokens, seed=seed, max_tokens=max_tokens)
-    return PairBatches(texts, pairs["label"].to_numpy(dtype=float), weights, plan)
+    return LabelledBatches(texts, task.targets(rows["label"]), weights, plan)
 
 
-def pair_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    """Binary cross-entropy of the one logit, each pair scaled by `scale` (its share of its batch's weight)."""
-    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
-    logits = model(**inputs).logits[:, 0]
-    return (binary_cross_entropy_with_logits(logits, batch["labels"], reduction="none") * batch["scale"]).sum()
+def task_loss(task: Task, adaptation: Adaptation = PLAIN) -> Loss:
+    """The loss of a batch: that of each row scaled by `scale` (its share of its batch's weight), and the penalty."""
 
+    def loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+        total = (task.losses(model(**inputs).logits, batch["labels"]) * batch["scale"]).sum()
+        if adaptation.penalty is None:
+            return total
+        return total + adaptation.penalty() * batch["scale"].sum()  # its share where a batch is split
 
-def valid_numbers(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    """Weighted log-loss after Platt's calibration, PR-AUC and ROC-AUC.
-
-    A model trained on sampled negatives is off the natural rate by a constant; calibrating first leaves the log-loss
-    to judge what the training is to improve, how well the pairs are told apart.
-    """
-    probabilities = Calibration(*platt(labels, scores, weights), 0.5).probability(scores)
-    return {
-        "log_loss": float(log_loss(labels, probabilities, weights)),
-        "pr_auc": float(pr_auc(labels, scores, weights)),
-        "roc_auc": float(roc_auc(labels, scores, weights)),
-    }
+    return loss
 
 
 def pair_scorer(
@@ -103,8 +104,10 @@ def pair_scorer(
 def fine_tune(
     model: TextClassifier,
     tokenizer: PreTrainedTokenizerBase,
-    batches: PairBatches,
+    batches: LabelledBatches,
     valid: pd.DataFrame,
+    task: Task = BINARY,
+    adaptation: Adaptation = PLAIN,
     *,
     settings: TrainSettings,
     device: Device,
@@ -112,17 +115,21 @@ def fine_tune(
     tensorboard: str | Path | None = None,
     batch_tokens: int = 4096,
 ) -> TrainResult:
-    """Train in place on `batches`; stops early, and keeps the best weights, by the log-loss on `valid`'s pairs."""
-    texts = PairTexts(tokenizer, valid["context"].tolist(), valid["candidate"].tolist())
-    labels, weights = valid["label"].to_numpy(dtype=float), valid["weight"].to_numpy(dtype=float)
+    """Train in place on `batches`; stops early, and keeps the best weights, by the task's loss on `valid`'s rows.
+
+    adaptation: what `methods.adapt` gave for the model.
+    """
+    texts, targets = text_rows(tokenizer, valid), task.targets(valid["label"])
+    weights = valid["weight"].to_numpy(dtype=float) if "weight" in valid else np.ones(len(valid))
     return train(
         model,
         batches,
-        pair_loss,
-        lambda trained: valid_numbers(labels, score_texts(trained, texts, device, batch_tokens), weights),
-        better="log_loss",
+        task_loss(task, adaptation),
+        lambda trained: task.numbers(targets, score_texts(trained, texts, device, batch_tokens), weights),
+        better=task.better,
         settings=settings,
         device=device,
         checkpoints=checkpoints,
         tensorboard=tensorboard,
+        callbacks=adaptation.callbacks,
     )

@@ -192,7 +192,7 @@ class _Ranks(TrainerCallback):
     def __init__(self, tuner: Any) -> None:
         self.tuner = tuner
 
-    def on_optimizer_step(self, _arguments: Any, state: Any, _control: Any, **_: Any) -> None:
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.tuner.update_and_allocate(state.global_step + 1)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from transformers import BertModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from workbench.models.batching import PairTexts, cut_batches, pad, token_ids
+from workbench.models.batching import TextRows, cut_batches, pad, require_special, token_ids
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 
@@ -30,26 +30,29 @@ def score_pairs(
     where = np.array(
         [number.setdefault(pair, len(number)) for pair in zip(contexts, candidates, strict=True)], dtype=int
     )
-    texts = PairTexts(tokenizer, [a for a, _ in number], [b for _, b in number])
+    texts = TextRows(tokenizer, [a for a, _ in number], [b for _, b in number])
     return score_texts(model, texts, device, batch_tokens)[where]
 
 
 @torch.inference_mode()
-def score_texts(model: TextClassifier, texts: PairTexts, device: Device, batch_tokens: int = 4096) -> np.ndarray:
-    """The logit of every row of `texts`, float32; rows sorted by length share batches of at most `batch_tokens`."""
+def score_texts(model: TextClassifier, texts: TextRows, device: Device, batch_tokens: int = 4096) -> np.ndarray:
+    """The logits of every row of `texts`, float32: (rows) of a head of one logit, else (rows × outputs).
+
+    Rows sorted by length share batches of at most `batch_tokens`.
+    """
     device.place(model)
-    scores = np.empty(len(texts), dtype=np.float32)
+    scores = np.empty((len(texts), int(model.config.num_labels or 1)), dtype=np.float32)
     for rows in cut_batches(texts.lengths, batch_tokens, np.argsort(texts.lengths, kind="stable")):
         batch = device.move(texts.batch(rows))
         with device.autocast():
             logits = model(**batch).logits
-        scores[rows] = logits[:, 0].cpu().numpy()
-    return scores
+        scores[rows] = logits.cpu().numpy()
+    return scores[:, 0] if scores.shape[1] == 1 else scores
 
 
 @torch.inference_mode()
 def embed_texts(
-    model: BertModel,
+    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     texts: Sequence[str],
     device: Device,
@@ -57,6 +60,7 @@ def embed_texts(
     batch_tokens: int = 4096,
 ) -> np.ndarray:
     """Unit vectors (texts × hidden, float32): the mean over a text's tokens, as MiniLM's sentence model was trained."""
+    require_special(tokenizer)
     number: dict[str, int] = {}
     where = np.array([number.setdefault(text, len(number)) for text in texts], dtype=int)
     cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id

@@ -1,7 +1,7 @@
 """The one training loop: transformers' Trainer behind one small subclass."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from transformers import (
     PreTrainedModel,
     PrinterCallback,
     Trainer,
+    TrainerCallback,
     TrainerState,
     TrainingArguments,
 )
@@ -81,6 +82,7 @@ def train(
     device: Device,
     checkpoints: str | Path | Keeper,
     tensorboard: str | Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> TrainResult:
     """Train `model` in place over `batches` and leave in it the weights of the best evaluation.
 
@@ -95,10 +97,10 @@ def train(
     description = f"{settings} {better} {device.device.type} {device.precision} {tokens.tolist()} {trained}"
     with opened(checkpoints, description, [*batches[0].values(), *model.state_dict().values()]) as (folder, keeping):
         arguments = _arguments(folder, len(batches), better, settings, device)
-        callbacks: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping]
+        called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
         if tensorboard is not None:
-            callbacks.append(_tensorboard(tensorboard))
-        trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, callbacks)
+            called.append(_tensorboard(tensorboard))
+        trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called)
         start = time.perf_counter()
         checkpoint = last_checkpoint(folder)
         if checkpoint and ended(checkpoint):
