@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from workbench.display import training as show
 from workbench.models.comparison import (
@@ -91,9 +90,10 @@ def test_every_number_counts_households_and_the_calibration_error_has_an_interva
 def test_pretraining_that_did_not_help_is_said_plainly():
     table = pd.DataFrame({"loss": [3.0, 4.0], "perplexity": [20.0, 55.0], "masked_accuracy": [0.4, 0.3]})
     table.index = pd.Index(["before", "after"])
-    assert "guesses **no** better" in show.learned_pretraining(table, 1000, 3.0)
-    assert "**no**" not in show.learned_pretraining(table.set_axis(["after", "before"]), 1000, 3.0)
-    assert isinstance(show.before_after(table), Figure)
+    said = show.learned_pretraining({"mlm": table}, 1000, 3.0)
+    assert "does **no** better: perplexity went from 20 to 55; masked words guessed went from 40.0% to 30.0%" in said
+    assert "**no**" not in show.learned_pretraining({"mlm": table.set_axis(["after", "before"])}, 1000, 3.0)
+    assert len(show.before_after(table).axes) == 2
 
 
 def test_figures_show_every_model(results):

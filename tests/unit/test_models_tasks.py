@@ -133,13 +133,13 @@ def test_labels_that_make_no_task_are_said() -> None:
     ):
         with pytest.raises(TaskError, match=said):
             task_for(pd.Series(labels, dtype=object), kind)
-    with pytest.raises(TaskError, match="focal means nothing for the task 'grades': leave it at 0.0"):
+    with pytest.raises(TaskError, match=r"focal means nothing for the task 'grades': leave it at 0\.0"):
         task_for(pd.Series([0, 1]), "grades", focal=1.0)
 
 
 def test_more_classes_than_the_head_are_said() -> None:
     task = task_for(pd.Series(["a", "b"]), "classes")
-    with pytest.raises(TaskError, match="2 labels are not among the 2 .* 'c' first"):
+    with pytest.raises(TaskError, match=r"2 labels are not among the 2 .* 'c' first"):
         task.targets(pd.Series(["a", "c", "d"]))
 
 

@@ -1,6 +1,7 @@
 """Figures and sentences of the pretraining and fine-tuning notebooks, from their result tables."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -12,6 +13,11 @@ from matplotlib.ticker import PercentFormatter
 from workbench.display.style import MUTED, PALETTE
 
 NAMES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "brier": "Brier score"}
+HELD_OUT = {
+    "perplexity": "perplexity", "masked_accuracy": "masked words guessed", "next_accuracy": "next words guessed",
+    "accuracy": "classes named", "recall@1": "own candidate first", "recall@10": "own candidate in the first ten",
+}  # fmt: skip
+"""What is shown of a pretraining's numbers, and what it is called."""
 LOWER_IS_BETTER = {"brier"}
 DECIMALS = {"brier": 5}  # of a difference; 3 for the others
 FEW = 10  # predicted pairs below which a precision is an anecdote
@@ -36,20 +42,21 @@ def training_curves(curves: Mapping[str, pd.DataFrame], held_out: str = "eval_lo
 
 
 def before_after(table: pd.DataFrame) -> Figure:
-    """Held-out perplexity (log scale) and masked accuracy: a bar each for the rows "before" and "after"."""
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2.6))
-    for axis, column, title, form in (
-        (axes[0], "perplexity", "Perplexity (lower is better)", "{:,.0f}"),
-        (axes[1], "masked_accuracy", "Masked words guessed (higher is better)", "{:.1%}"),
-    ):
+    """What was measured on held-out rows, a panel a number: a bar each for the rows "before" and "after"."""
+    shown = [name for name in table if name in HELD_OUT]
+    figure, axes = plt.subplots(1, len(shown), figsize=(4 * len(shown), 2.6), squeeze=False)
+    for axis, column in zip(axes[0], shown, strict=True):
+        form = "{:,.0f}" if column == "perplexity" else "{:.1%}"
         bars = axis.barh(list(table.index), table[column], color=[MUTED, PALETTE[0]], height=0.6)
         axis.bar_label(bars, [form.format(value) for value in table[column]], padding=4)
         axis.invert_yaxis()
-        axis.set(title=title)
+        axis.set(title=f"{HELD_OUT[column]} ({'lower' if column == 'perplexity' else 'higher'} is better)")
         axis.margins(x=0.25)
-    axes[0].set_xscale("log")
-    axes[0].set_xlim(left=1)
-    axes[1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        if column == "perplexity":
+            axis.set_xscale("log")
+            axis.set_xlim(left=1)
+        else:
+            axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return _done(figure)
 
 
@@ -79,22 +86,33 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     return _done(figure)
 
 
-def learned_pretraining(table: pd.DataFrame, tokens: int, seconds: float) -> str:
-    """What the held-out numbers say, as Markdown. table: rows "before" and "after"."""
-    before, after = table.loc["before"], table.loc["after"]
-    verdict = "guesses better" if after["loss"] < before["loss"] else "guesses **no** better"
-    return "\n".join(
-        [
-            f"- After {tokens:,} tokens ({seconds:,.0f} s of training) the model {verdict} than before: on held-out "
-            f"texts that had no say in choosing its weights, perplexity went from {before['perplexity']:,.0f} "
-            f"to {after['perplexity']:,.0f}, and it guesses {after['masked_accuracy']:.1%} of the masked words instead "
-            f"of {before['masked_accuracy']:.1%}.",
-            "- The *before* is that high because the base model carries no masked-language head: its head starts "
-            "fresh. The step from before to after mixes what the head learned with what the encoder learned.",
-            "- Whether the encoder became better *for pairs* is therefore not read from this figure: notebook 03 "
-            "fine-tunes the adapted and the unadapted encoder alike and compares them.",
-        ]
+def learned_pretraining(tables: Mapping[str, pd.DataFrame], tokens: int, seconds: float) -> str:
+    """What the held-out numbers say, as Markdown. tables: objective → rows "before" and "after"."""
+    lines = [f"- The training read {tokens:,} tokens in {seconds:,.0f} s."]
+    for objective, table in tables.items():
+        before, after = table.loc["before"], table.loc["after"]
+        loss = "loss" if "loss" in table else "log_loss"
+        verdict = "does better" if after[loss] < before[loss] else "does **no** better"
+        told = "; ".join(
+            f"{HELD_OUT[name]} went from {_number(name, before[name])} to {_number(name, after[name])}"
+            for name in table
+            if name in HELD_OUT
+        )
+        lines.append(f"- `{objective}`: on held-out rows that had no say in choosing its weights it {verdict}: {told}.")
+    if "mlm" in tables:
+        lines.append(
+            "- Where the base model carries no masked-language head, *before* is a head that starts fresh: the step "
+            "from before to after mixes what the head learned with what the encoder learned."
+        )
+    lines.append(
+        "- Whether the encoder became better *for pairs* is not read from these figures: notebook 03 fine-tunes the "
+        "adapted and the unadapted encoder alike and compares them."
     )
+    return "\n".join(lines)
+
+
+def _number(name: str, value: Any) -> str:
+    return f"{value:,.0f}" if name == "perplexity" else f"{value:.1%}"
 
 
 def learned_finetuning(table: pd.DataFrame, report: pd.DataFrame, error: Mapping[str, float]) -> str:

@@ -12,15 +12,19 @@ import transformers
 from transformers import (
     AutoConfig,
     AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
     AutoTokenizer,
     BertConfig,
-    BertForMaskedLM,
-    BertModel,
+    GPT2Config,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.modeling_outputs import MaskedLMOutput
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
 from workbench.models.classifier import TextClassifier
 
@@ -44,31 +48,12 @@ class BaseModelError(ValueError):
     """A base model that cannot be found, read or used; the message says what to do."""
 
 
-class MaskedOnlyLM(BertForMaskedLM):
-    """BERT's masked language model that decodes the masked positions only, half the work of a step on a CPU.
-
-    The pooler, which plain `BertForMaskedLM` drops, is kept frozen: an adapted model hands on every part of its base.
-    """
-
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__(config)
-        self.bert = BertModel(config)
-        for name, parameter in self.bert.named_parameters():
-            parameter.requires_grad = not name.startswith("pooler.")
-        self.post_init()
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, masked: torch.Tensor) -> MaskedLMOutput:
-        """`masked` (rows × length, bool) says where to decode; logits are (masked positions × vocabulary)."""
-        hidden = self.bert(input_ids, attention_mask=attention_mask).last_hidden_state
-        return MaskedLMOutput(logits=self.cls(hidden[masked]))
-
-
 def find_base_model(name: str) -> str:
     """Where the base model `name` is loaded from.
 
     "minilm" is the MiniLM-L6 that comes by pip, checked against its sha256; "tiny" a small BERT that the loaders make
     from a config; anything else a local folder (a relative one starts from the current folder, or from one above that
-    holds parameters/) or a Hugging Face name. Raises `BaseModelError` where it is not found or is no BERT.
+    holds parameters/) or a Hugging Face name. Raises `BaseModelError` where it is not found.
     """
     if name == "tiny":
         return name
@@ -83,11 +68,18 @@ def find_base_model(name: str) -> str:
     return where
 
 
-def weights_file(where: str | Path) -> Path | None:
-    """The weights of a local model folder; None where there are none here ("tiny", a Hugging Face name).
+def unadapted(name: str, adapted: str | Path) -> str | PreTrainedConfig:
+    """What an adapted model began as: its base model, or of "scratch" its own shape with random weights."""
+    return AutoConfig.from_pretrained(str(adapted)) if name == "scratch" else find_base_model(name)
+
+
+def weights_file(where: str | Path | PreTrainedConfig) -> Path | None:
+    """The weights of a local model folder; None where there are none here ("tiny", a config, a Hugging Face name).
 
     A stage that records it as its input is not reused once the model is retrained in place.
     """
+    if isinstance(where, PreTrainedConfig):
+        return None
     found = (Path(where) / name for name in WEIGHTS)
     return next((path for path in found if path.is_file()), None)
 
@@ -102,12 +94,14 @@ def load_tokenizer(where: str | Path, max_length: int = 0) -> PreTrainedTokenize
     return tokenizer
 
 
-def shared_tokenizer(models: Iterable[str | Path], max_length: int = 0) -> PreTrainedTokenizerBase:
+def shared_tokenizer(models: Iterable[str | Path | PreTrainedConfig], max_length: int = 0) -> PreTrainedTokenizerBase:
     """The tokenizer of the first of the models, once it is sure that all others have the same vocabulary.
+
+    A config has no vocabulary, and is read with that of the others.
 
     Raises `BaseModelError` where one differs: its pairs would be cut into other tokens, and no comparison be fair.
     """
-    first, *others = models
+    first, *others = (model for model in models if not isinstance(model, PreTrainedConfig))
     tokenizer = load_tokenizer(first, max_length)
     for other in others:
         if load_tokenizer(other).get_vocab() != tokenizer.get_vocab():
@@ -118,12 +112,12 @@ def shared_tokenizer(models: Iterable[str | Path], max_length: int = 0) -> PreTr
     return tokenizer
 
 
-def load_encoder(where: str | Path, seed: int = 0) -> PreTrainedModel:
+def load_encoder(where: str | Path | PreTrainedConfig, seed: int = 0) -> PreTrainedModel:
     """The bare encoder, in float32."""
     return _load(AutoModel, where, seed)
 
 
-def load_classifier(where: str | Path, seed: int = 0, outputs: int = 0) -> TextClassifier:
+def load_classifier(where: str | Path | PreTrainedConfig, seed: int = 0, outputs: int = 0) -> TextClassifier:
     """The encoder under a linear head of so many logits; a head that `where` lacks starts from `seed`.
 
     outputs: 0 takes the head that a saved classifier has, and one logit for a bare encoder. For two classes one logit,
@@ -136,12 +130,58 @@ def load_classifier(where: str | Path, seed: int = 0, outputs: int = 0) -> TextC
     return _load(TextClassifier, where, seed, config)
 
 
-def load_masked_lm(where: str | Path, seed: int = 0) -> MaskedOnlyLM:
-    """The encoder under a masked-language head tied to its embeddings; a head that `where` lacks starts from `seed`."""
-    config = _config(where)
-    if config.model_type != "bert":
-        raise BaseModelError(f"{where} is a {config.model_type}, but only BERT models are pretrained further here.")
-    return _load(MaskedOnlyLM, where, seed, config)
+def load_masked_lm(where: str | Path | PreTrainedConfig, seed: int = 0) -> PreTrainedModel:
+    """The encoder under a masked-language head tied to its embeddings; a head that `where` lacks starts from `seed`.
+
+    A pooler, which transformers' own classes drop, is kept frozen: an adapted model hands on every part of its base.
+    Raises `BaseModelError` for a model that guesses no masked words.
+    """
+    if (family := _config(where).model_type) not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise BaseModelError(f"A {family} guesses no masked words: use the objective clm.")
+    model = _load(AutoModelForMaskedLM, where, seed)
+    encoder = _load(AutoModel, where, seed)
+    for name, parameter in encoder.named_parameters():
+        parameter.requires_grad = not name.startswith("pooler.")
+    setattr(model, model.base_model_prefix, encoder)
+    model.tie_weights()
+    return model
+
+
+def load_causal_lm(where: str | Path | PreTrainedConfig, seed: int = 0) -> PreTrainedModel:
+    """The decoder under a head that guesses the next token, tied to its embeddings.
+
+    Raises `BaseModelError` for an encoder, which reads in both directions and would only have to look ahead.
+    """
+    family = _config(where).model_type
+    if family not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or family in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise BaseModelError(f"A {family} reads in both directions: use the objective mlm, or a GPT-type base model.")
+    return _load(AutoModelForCausalLM, where, seed)
+
+
+def scratch_config(
+    family: str, tokenizer: PreTrainedTokenizerBase, *, hidden: int, layers: int, heads: int
+) -> PreTrainedConfig:
+    """A model to be trained from random weights: "bert", or "gpt2" for the objective clm.
+
+    Raises:
+        BaseModelError: another family, or a hidden size that the heads do not divide.
+
+    """
+    if hidden % heads:
+        raise BaseModelError(f"{heads} heads do not divide a hidden size of {hidden}: choose others.")
+    positions = max(LONGEST, int(tokenizer.model_max_length))
+    if family == "bert":
+        return BertConfig(
+            vocab_size=len(tokenizer), hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
+            intermediate_size=4 * hidden, max_position_embeddings=positions, pad_token_id=tokenizer.pad_token_id,
+        )  # fmt: skip
+    if family == "gpt2":
+        return GPT2Config(
+            vocab_size=len(tokenizer), n_embd=hidden, n_layer=layers, n_head=heads, n_positions=positions,
+            bos_token_id=tokenizer.cls_token_id, eos_token_id=tokenizer.sep_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )  # fmt: skip
+    raise BaseModelError(f"A {family!r} is not trained from scratch here: use bert, or gpt2.")
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str | Path) -> Path:
@@ -159,15 +199,17 @@ def _local_folder(name: str) -> str | None:
     return next((str(folder) for folder in found if (folder / "config.json").is_file()), None)
 
 
-def _config(where: str | Path) -> PreTrainedConfig:
+def _config(where: str | Path | PreTrainedConfig) -> PreTrainedConfig:
+    if isinstance(where, PreTrainedConfig):
+        return where
     return BertConfig(**TINY) if where == "tiny" else AutoConfig.from_pretrained(str(where))
 
 
-def _load(kind: Any, where: str | Path, seed: int, config: PreTrainedConfig | None = None) -> Any:
+def _load(kind: Any, where: str | Path | PreTrainedConfig, seed: int, config: PreTrainedConfig | None = None) -> Any:
     torch.manual_seed(seed)
     config = config or _config(where)
-    if where == "tiny":
-        return (kind.from_config if kind is AutoModel else kind)(config).eval()
+    if where == "tiny" or isinstance(where, PreTrainedConfig):
+        return getattr(kind, "from_config", kind)(config).eval()
     return kind.from_pretrained(str(where), config=config, dtype=torch.float32).eval()
 
 

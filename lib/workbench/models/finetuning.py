@@ -16,7 +16,7 @@ from workbench.models.device import Device
 from workbench.models.methods import Adaptation
 from workbench.models.scoring import score_pairs, score_texts
 from workbench.models.tasks import Task
-from workbench.models.training import Batch, Loss, TrainResult, TrainSettings, train
+from workbench.models.training import Batch, Evaluate, Loss, TrainResult, TrainSettings, train
 
 BINARY = Task("binary")
 PLAIN = Adaptation()
@@ -101,6 +101,15 @@ def pair_scorer(
     return lambda pairs: score_pairs(model, tokenizer, pairs["context"].tolist(), pairs["candidate"].tolist(), device)
 
 
+def judge(
+    tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device, batch_tokens: int = 4096
+) -> Evaluate:
+    """What gives a model's numbers on labelled rows, by their column `weight` where they have one."""
+    texts, targets = text_rows(tokenizer, rows), task.targets(rows["label"])
+    weights = rows["weight"].to_numpy(dtype=float) if "weight" in rows else np.ones(len(rows))
+    return lambda model: task.numbers(targets, score_texts(model, texts, device, batch_tokens), weights)
+
+
 def fine_tune(
     model: TextClassifier,
     tokenizer: PreTrainedTokenizerBase,
@@ -119,13 +128,11 @@ def fine_tune(
 
     adaptation: what `methods.adapt` gave for the model.
     """
-    texts, targets = text_rows(tokenizer, valid), task.targets(valid["label"])
-    weights = valid["weight"].to_numpy(dtype=float) if "weight" in valid else np.ones(len(valid))
     return train(
         model,
         batches,
         task_loss(task, adaptation),
-        lambda trained: task.numbers(targets, score_texts(trained, texts, device, batch_tokens), weights),
+        judge(tokenizer, valid, task, device, batch_tokens),
         better=task.better,
         settings=settings,
         device=device,

@@ -1,0 +1,192 @@
+"""Pretraining on a shop's own texts, by one of four objectives; what comes out is an encoder for any of them to go on.
+
+mlm guesses hidden words (BERT), clm the next word (GPT), classification names the class of a text, such as a product's
+category, and contrastive brings together what belongs together, such as a query and the product that was clicked.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from workbench.models import base, finetuning
+from workbench.models.checkpoints import Keeper
+from workbench.models.device import Device
+from workbench.models.pretraining.causal import CausalBatches, causal_loss, causal_numbers
+from workbench.models.pretraining.contrastive import contrastive_loss, contrastive_numbers, paired_batches
+from workbench.models.pretraining.masked import MaskedBatches, masked_loss, masked_numbers
+from workbench.models.pretraining.material import Held
+from workbench.models.pretraining.rows import Rows, held_out_rows, training_rows
+from workbench.models.tasks import task_for
+from workbench.models.training import Batches, Evaluate, Loss, TrainResult, TrainSettings, train
+from workbench.models.vocabulary import train_tokenizer
+from workbench.spelling import nearest
+
+OBJECTIVES = ("mlm", "clm", "classification", "contrastive")
+SCRATCH: Mapping[str, Any] = {
+    "family": "bert", "hidden": 128, "layers": 4, "heads": 4, "vocabulary": "wordpiece", "pieces": 8000,
+    "lowercase": True,
+}  # fmt: skip
+"""A model of a shop's own: its family and sizes, the kind and size of its vocabulary."""
+Where = str | Path | PreTrainedConfig
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much is read, and in what form."""
+
+    max_tokens: int  # that the training reads in all
+    batch_tokens: int  # of a step, padding included
+    seed: int
+    packed: bool = False  # mlm and clm: texts one after another in full rows
+    whole_words: bool = False  # mlm: hide all pieces of a word
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A trained model, how it came about, and its numbers on `judging`, rows "before" and "after"."""
+
+    model: PreTrainedModel
+    result: TrainResult
+    table: pd.DataFrame
+    batches: Batches
+
+
+def start(
+    base_model: str, texts: Sequence[str], scratch: Mapping[str, Any], max_length: int
+) -> tuple[Where, PreTrainedTokenizerBase]:
+    """Where a training starts, and its tokenizer: a base model, or random weights and a vocabulary from the texts.
+
+    Args:
+        base_model: as `base.find_base_model` takes it, or "scratch".
+        texts: of the shop, those of train.
+        scratch: what differs from `SCRATCH`.
+        max_length: tokens of a row at most.
+
+    Raises:
+        BaseModelError: no such model, or an unknown part of `scratch`.
+
+    """
+    if base_model != "scratch":
+        where = base.find_base_model(base_model)
+        return where, base.load_tokenizer(where, max_length)
+    if unknown := sorted(set(scratch) - set(SCRATCH)):
+        raise base.BaseModelError(
+            f"scratch has no part {unknown[0]!r}{nearest(unknown[0], SCRATCH)}: it knows {', '.join(SCRATCH)}."
+        )
+    chosen = {**SCRATCH, **scratch}
+    tokenizer = train_tokenizer(
+        texts, chosen["vocabulary"], chosen["pieces"], max_length=max_length, lowercase=chosen["lowercase"]
+    )
+    sizes = {name: chosen[name] for name in ("hidden", "layers", "heads")}
+    return base.scratch_config(chosen["family"], tokenizer, **sizes), tokenizer
+
+
+def pretrain(
+    objective: str,
+    where: Where,
+    tokenizer: PreTrainedTokenizerBase,
+    held: Held,
+    amount: Amount,
+    *,
+    settings: TrainSettings,
+    device: Device,
+    checkpoints: str | Path | Keeper,
+    tensorboard: str | Path | None = None,
+) -> Pretrained:
+    """Train the model of `where` (a folder, a name, or a config for random weights) by an objective.
+
+    Raises:
+        ValueError: unknown objective, or nothing to learn from.
+        BaseModelError: the model cannot learn by this objective.
+
+    """
+    if objective not in OBJECTIVES:
+        raise ValueError(f"There is no objective {objective!r}: use {', '.join(OBJECTIVES)}.")
+    makers: dict[str, Callable[..., Made]] = {
+        "mlm": _masked, "clm": _causal, "classification": _classes, "contrastive": _contrastive,
+    }  # fmt: skip
+    model, batches, loss, choose, judge, better = makers[objective](where, tokenizer, held, amount, device)
+    before = judge(model)
+    result = train(
+        model, batches, loss, choose, better=better, settings=settings, device=device, checkpoints=checkpoints,
+        tensorboard=tensorboard,
+    )  # fmt: skip
+    table = pd.DataFrame({"before": before, "after": judge(model)}).T
+    encoder: Any = (
+        model.base_model if objective == "classification" else model
+    )  # its head knows classes of no later use
+    return Pretrained(encoder, result, table, batches)
+
+
+Made = tuple[PreTrainedModel, Batches, Loss, Evaluate, Evaluate, str]
+"""A model, its batches and loss, its numbers on choosing and on judging, and the one that is to become small."""
+
+
+def _masked(
+    where: Where, tokenizer: PreTrainedTokenizerBase, held: Held[Sequence[str]], amount: Amount, device: Device
+) -> Made:
+    make = partial(MaskedBatches, tokenizer=tokenizer, seed=amount.seed, whole_words=amount.whole_words)
+    choose, judge = (
+        partial(
+            masked_numbers,
+            batches=make(held_out_rows(tokenizer, texts, batch_tokens=amount.batch_tokens)),
+            device=device,
+        )
+        for texts in (held.choosing, held.judging)
+    )
+    rows = _training(tokenizer, held.train, amount)
+    return base.load_masked_lm(where, amount.seed), make(rows), masked_loss, choose, judge, "loss"
+
+
+def _causal(
+    where: Where, tokenizer: PreTrainedTokenizerBase, held: Held[Sequence[str]], amount: Amount, device: Device
+) -> Made:
+    choose, judge = (
+        partial(
+            causal_numbers,
+            batches=CausalBatches(held_out_rows(tokenizer, texts, batch_tokens=amount.batch_tokens), tokenizer),
+            device=device,
+        )
+        for texts in (held.choosing, held.judging)
+    )
+    batches = CausalBatches(_training(tokenizer, held.train, amount), tokenizer)
+    return base.load_causal_lm(where, amount.seed), batches, causal_loss, choose, judge, "loss"
+
+
+def _classes(
+    where: Where, tokenizer: PreTrainedTokenizerBase, held: Held[pd.DataFrame], amount: Amount, device: Device
+) -> Made:
+    task = task_for(held.train["label"], "classes")
+    batches = finetuning.training_batches(
+        tokenizer, held.train, task, max_tokens=amount.max_tokens, batch_tokens=amount.batch_tokens, use_weights=False,
+        seed=amount.seed,
+    )  # fmt: skip
+    model = base.load_classifier(where, amount.seed, task.outputs)
+    choose, judge = (finetuning.judge(tokenizer, rows, task, device) for rows in (held.choosing, held.judging))
+    return model, batches, finetuning.task_loss(task), choose, judge, task.better
+
+
+def _contrastive(
+    where: Where, tokenizer: PreTrainedTokenizerBase, held: Held[pd.DataFrame], amount: Amount, device: Device
+) -> Made:
+    model = base.load_encoder(where, amount.seed)
+    batches = paired_batches(
+        tokenizer, held.train, max_tokens=amount.max_tokens, batch_tokens=amount.batch_tokens, seed=amount.seed
+    )
+    choose, judge = (
+        partial(contrastive_numbers, tokenizer=tokenizer, pairs=pairs, device=device)
+        for pairs in (held.choosing, held.judging)
+    )
+    return model, batches, contrastive_loss, choose, judge, "loss"
+
+
+def _training(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], amount: Amount) -> Rows:
+    return training_rows(
+        tokenizer, texts, max_tokens=amount.max_tokens, batch_tokens=amount.batch_tokens, seed=amount.seed,
+        packed=amount.packed,
+    )  # fmt: skip

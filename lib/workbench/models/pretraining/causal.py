@@ -1,0 +1,72 @@
+"""Causal language modelling: guess each next word from those before it (Radford et al. 2018, GPT)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedTokenizerBase
+
+from workbench.models.batching import pad
+from workbench.models.device import Device
+from workbench.models.pretraining.rows import Rows, judged
+from workbench.models.training import Batch
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class CausalBatches:
+    """Batches of texts, each a function of its number; every token but the first is to be guessed."""
+
+    rows: Rows
+    tokenizer: PreTrainedTokenizerBase
+
+    def __len__(self) -> int:
+        return len(self.rows.plan)
+
+    def __getitem__(self, number: int) -> Batch:
+        if number >= len(self):
+            raise IndexError(number)
+        ids = [self.rows.rows[row] for row in self.rows.plan[number]]
+        input_ids = pad(ids, self.tokenizer.pad_token_id)
+        seen = torch.arange(input_ids.shape[1]) < torch.tensor([len(row) for row in ids])[:, None]
+        guessed = max(1, int(seen[:, 1:].sum()))
+        return {
+            "input_ids": input_ids,
+            "attention_mask": seen.long(),
+            "labels": torch.where(seen, input_ids, IGNORED),
+            "scale": torch.full((len(ids),), 1 / guessed, dtype=torch.float32),
+        }
+
+    def tokens(self) -> np.ndarray:
+        """Tokens of each batch, padding not counted."""
+        return self.rows.tokens()
+
+
+def causal_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Cross-entropy of each next token, each row scaled by `scale` (1 / tokens that its batch guesses)."""
+    logits, truth = _guesses(model, batch)
+    losses = cross_entropy(logits.transpose(1, 2), truth, ignore_index=IGNORED, reduction="none")
+    return (losses.sum(1) * batch["scale"]).sum()
+
+
+@torch.inference_mode()
+def causal_numbers(model: torch.nn.Module, batches: CausalBatches, device: Device) -> dict[str, float]:
+    """Loss (nats a token), perplexity = exp(loss), next_accuracy of the guesses, and how many were guessed."""
+    device.place(model)
+    loss, right, guessed = 0.0, 0, 0
+    for number in range(len(batches)):
+        batch = device.move(batches[number])
+        with device.autocast():
+            logits, truth = _guesses(model, batch)
+        given = truth != IGNORED
+        loss += float(cross_entropy(logits[given], truth[given], reduction="sum"))
+        right += int((logits.argmax(-1) == truth)[given].sum())
+        guessed += int(given.sum())
+    return judged(loss, guessed) | {"next_accuracy": right / guessed}
+
+
+def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    return logits[:, :-1].float(), batch["labels"][:, 1:]

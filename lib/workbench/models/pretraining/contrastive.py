@@ -1,0 +1,125 @@
+"""Contrastive learning: a context and the candidate that was taken with it lie nearer than those of other pairs.
+
+The others of the batch are the negatives (Henderson et al. 2017; in sentence-transformers MultipleNegativesRankingLoss,
+which gives the same loss). It runs in the one training loop, not in a trainer of its own: so it stops early, resumes
+and keeps its checkpoints as every training here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import cross_entropy, normalize
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from workbench.models.batching import TextRows, plan_batches
+from workbench.models.device import Device
+from workbench.models.scoring import embed_texts
+from workbench.models.training import Batch
+
+TEMPERATURE = 0.05  # by which cosines are divided, as sentence-transformers does
+
+
+@dataclass(frozen=True)
+class PairedBatches:
+    """Batches of pairs that belong together, each a function of its number."""
+
+    contexts: TextRows
+    candidates: TextRows
+    names: np.ndarray  # pairs × 2: equal numbers for equal contexts, and for equal candidates
+    plan: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, number: int) -> Batch:
+        if number >= len(self):
+            raise IndexError(number)
+        rows = self.plan[number]
+        contexts, candidates = self.contexts.batch(rows), self.candidates.batch(rows)
+        return {
+            "input_ids": contexts["input_ids"],
+            "attention_mask": contexts["attention_mask"],
+            "candidate_ids": candidates["input_ids"],
+            "candidate_mask": candidates["attention_mask"],
+            "names": torch.from_numpy(self.names[rows]),
+            "scale": torch.full((len(rows),), 1 / len(rows), dtype=torch.float32),
+        }
+
+    def tokens(self) -> np.ndarray:
+        """Tokens of each batch, padding not counted."""
+        lengths = self.contexts.lengths + self.candidates.lengths
+        return np.array([lengths[rows].sum() for rows in self.plan])
+
+
+def paired_batches(
+    tokenizer: PreTrainedTokenizerBase, pairs: pd.DataFrame, *, max_tokens: int, batch_tokens: int, seed: int
+) -> PairedBatches:
+    """The batches of a training on pairs (context, candidate) that belong together, `max_tokens` tokens in all.
+
+    Raises:
+        ValueError: fewer than two pairs.
+
+    """
+    pairs = pairs[["context", "candidate"]].drop_duplicates()
+    if len(pairs) < 2:
+        raise ValueError("Contrastive learning needs at least two different pairs that belong together.")
+    contexts = TextRows(tokenizer, pairs["context"].tolist())
+    candidates = TextRows(tokenizer, pairs["candidate"].tolist())
+    names = np.column_stack([pd.factorize(pairs[column])[0] for column in ("context", "candidate")]).astype(np.int64)
+    plan = plan_batches(contexts.lengths + candidates.lengths, batch_tokens, seed=seed, max_tokens=max_tokens)
+    return PairedBatches(contexts, candidates, names, [rows for rows in plan if len(rows) > 1])
+
+
+def contrastive_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Cross-entropy of each context's own candidate among those of the batch.
+
+    A pair that shares its context or its candidate with another is no negative of it: it would teach what is false.
+    """
+    contexts = _vectors(model, batch["input_ids"], batch["attention_mask"])
+    candidates = _vectors(model, batch["candidate_ids"], batch["candidate_mask"])
+    same = (batch["names"][:, None, :] == batch["names"][None, :, :]).any(-1)
+    same.fill_diagonal_(False)
+    scores = (contexts @ candidates.T / TEMPERATURE).masked_fill(same, float("-inf"))
+    losses = cross_entropy(scores, torch.arange(len(scores), device=scores.device), reduction="none")
+    return (losses * batch["scale"]).sum()
+
+
+def contrastive_numbers(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pairs: pd.DataFrame, device: Device
+) -> dict[str, float]:
+    """How far up the candidates of each context are among those of all pairs: loss, recall@1, recall@10 and mrr.
+
+    The best place of a context's own candidates counts. pairs: context and candidate that belong together.
+    """
+    contexts, candidates = (sorted(set(pairs[column])) for column in ("context", "candidate"))
+    scores = _embedded(model, tokenizer, contexts, device) @ _embedded(model, tokenizer, candidates, device).T
+    place = {column: {text: at for at, text in enumerate(texts)} for column, texts in
+             (("context", contexts), ("candidate", candidates))}  # fmt: skip
+    own = np.zeros(scores.shape, dtype=bool)
+    own[pairs["context"].map(place["context"]), pairs["candidate"].map(place["candidate"])] = True
+    best = np.where(own, scores, -np.inf).max(1)
+    rank = 1 + ((scores > best[:, None]) & ~own).sum(1)
+    exponents = scores / TEMPERATURE
+    total = np.logaddexp.reduce(np.where(own, -np.inf, exponents), axis=1)
+    losses = np.logaddexp(total, best / TEMPERATURE) - best / TEMPERATURE
+    return {
+        "loss": float(losses.mean()),
+        "recall@1": float((rank <= 1).mean()),
+        "recall@10": float((rank <= 10).mean()),
+        "mrr": float((1 / rank).mean()),
+    }
+
+
+def _embedded(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], device: Device
+) -> np.ndarray:
+    return embed_texts(model, tokenizer, texts, device).astype(np.float64)
+
+
+def _vectors(model: torch.nn.Module, input_ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """Unit vectors (rows × hidden): the mean over a text's tokens."""
+    hidden = model(input_ids=input_ids, attention_mask=seen).last_hidden_state.float()
+    return normalize((hidden * seen[..., None]).sum(1) / seen.sum(1, keepdim=True), dim=-1)

@@ -1,0 +1,75 @@
+"""Texts as rows to pretrain on: one text a row, or packed so that every row is full."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from workbench.models.batching import cut_batches, plan_batches, require_special, token_ids
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of tokens, and which of them make up each batch."""
+
+    rows: list[list[int]]  # with special tokens
+    plan: list[np.ndarray]
+
+    def tokens(self) -> np.ndarray:
+        """Tokens of each batch, padding not counted."""
+        lengths = _lengths(self.rows)
+        return np.array([lengths[rows].sum() for rows in self.plan])
+
+
+def text_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Texts as rows [CLS] … [SEP]; one longer than the tokenizer's `model_max_length` goes on in further rows."""
+    require_special(tokenizer)
+    width = int(tokenizer.model_max_length) - 2
+    ids = token_ids(tokenizer, texts)
+    pieces = [text[at : at + width] for text in ids for at in range(0, len(text), width)]
+    return [[tokenizer.cls_token_id, *piece, tokenizer.sep_token_id] for piece in pieces]
+
+
+def packed_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Texts one after another, [SEP] between them, cut into full rows [CLS] … [SEP] (Liu et al. 2019, RoBERTa).
+
+    A row may begin or end within a text, and only the last is shorter: worth it where texts are short beside the rows
+    that the hardware likes. Batches of like length waste as little, and keep texts apart.
+    """
+    require_special(tokenizer)
+    width, sep = int(tokenizer.model_max_length) - 2, tokenizer.sep_token_id
+    stream = [token for text in token_ids(tokenizer, texts) for token in (*text, sep)][:-1]
+    pieces = [stream[at : at + width] for at in range(0, len(stream), width)]
+    return [[tokenizer.cls_token_id, *piece, sep] for piece in pieces]
+
+
+def training_rows(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    *,
+    max_tokens: int,
+    batch_tokens: int,
+    seed: int,
+    packed: bool = False,
+) -> Rows:
+    """The rows and batches of a training that reads `max_tokens` tokens in all."""
+    rows = (packed_rows if packed else text_rows)(tokenizer, texts)
+    return Rows(rows, plan_batches(_lengths(rows), batch_tokens, seed=seed, max_tokens=max_tokens))
+
+
+def held_out_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, batch_tokens: int) -> Rows:
+    """Every text once, those of like length in one batch."""
+    rows = text_rows(tokenizer, texts)
+    lengths = _lengths(rows)
+    return Rows(rows, list(cut_batches(lengths, batch_tokens, np.argsort(lengths, kind="stable"))))
+
+
+def judged(loss: float, guessed: int) -> dict[str, float]:
+    """What language models are compared by, from the sum of the losses (nats) of all tokens that were guessed."""
+    mean = loss / guessed
+    return {"loss": mean, "perplexity": float(np.exp(min(mean, 700.0))), "guessed": float(guessed)}
+
+
+def _lengths(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    return np.array([len(row) for row in rows], dtype=int)
