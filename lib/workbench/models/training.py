@@ -26,6 +26,7 @@ from workbench.models.device import Device
 Batch = dict[str, torch.Tensor]
 Loss = Callable[[torch.nn.Module, Batch], torch.Tensor]
 Evaluate = Callable[[Any], dict[str, float]]
+Wrap = Callable[[torch.optim.Optimizer], torch.optim.Optimizer]
 
 
 class TrainingError(RuntimeError):
@@ -83,6 +84,7 @@ def train(
     checkpoints: str | Path | Keeper,
     tensorboard: str | Path | None = None,
     callbacks: Sequence[TrainerCallback] = (),
+    wrap: Wrap | None = None,
 ) -> TrainResult:
     """Train `model` in place over `batches` and leave in it the weights of the best evaluation.
 
@@ -90,7 +92,7 @@ def train(
     the parts of a split batch add up); evaluate(model) gives the numbers on valid, `better` among them.
     A `checkpoints` folder (or keeper) that holds a whole checkpoint of the same training resumes from it: on a CPU,
     with the same threads and precision, the weights come out as they would have unbroken. Checkpoints of another
-    training (other data, start or settings) are removed.
+    training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer.
     """
     tokens = batches.tokens()
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
@@ -100,7 +102,7 @@ def train(
         called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
         if tensorboard is not None:
             called.append(_tensorboard(tensorboard))
-        trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called)
+        trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called, wrap)
         start = time.perf_counter()
         checkpoint = last_checkpoint(folder)
         if checkpoint and ended(checkpoint):
@@ -171,10 +173,14 @@ class _BatchTrainer(Trainer):
         settings: TrainSettings,
         device: Device,
         callbacks: list[Any],
+        wrap: Wrap | None,
     ) -> None:
         self.loss, self.evaluate_model, self.settings, self.compute = loss, evaluate, settings, device
         self.parts = 1
-        optimizer = torch.optim.AdamW(_groups(model, settings), lr=settings.learning_rate, fused=True)
+        optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+            _groups(model, settings), lr=settings.learning_rate, fused=True
+        )
+        optimizer = wrap(optimizer) if wrap else optimizer
         super().__init__(
             model,
             arguments,

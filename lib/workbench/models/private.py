@@ -1,0 +1,278 @@
+"""Private training: DP-SGD on the few weights that a method adds, with the ε that it cost.
+
+Each pair's gradient is clipped and noise is added to their sum (Abadi et al. 2016), so that the weights say next to
+nothing about any one pair. Batches are Poisson samples, as the accounting asks; their draws and the noise come from the
+system's secure source, so that two trainings differ. What is trained is small (head, LoRA, adapters): noise grows with
+the number of weights, and the base model is public.
+"""
+
+import copy
+import math
+import secrets
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from workbench.models import methods
+from workbench.models.batching import TextRows
+from workbench.models.classifier import TextClassifier
+from workbench.models.device import Device
+from workbench.models.finetuning import judge, task_loss, text_rows
+from workbench.models.scoring import score_texts
+from workbench.models.tasks import Task
+from workbench.models.training import Batch, TrainResult, TrainSettings, train
+
+METHODS = ("head", "lora", "adapter")
+FEWEST = 32  # expected rows of a batch: below it the noise drowns the gradient, and an empty batch is not unheard of
+SAME = 1e-4  # merged and unmerged scores differ by rounding alone
+CHECKED = 64  # rows by which they are compared
+
+
+class PrivacyError(ValueError):
+    """A private training that cannot be done, or whose weights are not what they seem; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a training may reveal about one unit: (ε, δ)-differential privacy.
+
+    A unit is a pair; or a household (a user, a query) with at most `most` pairs, by group privacy: what protects one
+    pair with ε/most protects `most` of them with ε, at a δ that is larger (Dwork and Roth 2014, theorem 2.2).
+    """
+
+    epsilon: float
+    delta: float
+    clip: float = 1.0  # largest norm of a pair's gradient
+    most: int = 1  # pairs of a unit; more of them are left out
+
+    @property
+    def of_a_pair(self) -> tuple[float, float]:
+        """ε and δ that each pair has to have, so that `most` of them together have the budget's."""
+        epsilon = self.epsilon / self.most
+        return epsilon, self.delta / sum(math.exp(epsilon * number) for number in range(self.most))
+
+
+@dataclass(frozen=True)
+class Private:
+    """What came of it: the training, the pairs it used, and what it cost."""
+
+    result: TrainResult
+    pairs: int
+    noise: float  # standard deviation, in units of the largest gradient
+    sample_rate: float
+    steps: int
+    epsilon: float  # of a unit, as spent
+    delta: float
+
+    @property
+    def statement(self) -> str:
+        """What is protected, and what is not, in words for a report."""
+        return (
+            f"ε = {self.epsilon:.2f} at δ = {self.delta:.1e} for each unit of the training pairs. It covers the "
+            "weights of the model that were trained, and nothing else: not the pairs of valid, by which they were "
+            "chosen, nor counts, features or rankings that other stages compute from the same log."
+        )
+
+
+@dataclass(frozen=True)
+class PoissonBatches:
+    """Batches in which each row is with the same probability, whatever the others do."""
+
+    texts: TextRows
+    targets: np.ndarray
+    plan: list[np.ndarray]
+    expected: float  # rows of a batch
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, number: int) -> Batch:
+        if number >= len(self.plan):
+            raise IndexError(number)
+        rows = self.plan[number]
+        share = torch.full((len(rows),), 1 / self.expected, dtype=torch.float32)  # not of the rows that happened
+        return {**self.texts.batch(rows), "labels": torch.from_numpy(self.targets[rows]), "scale": share}
+
+    def tokens(self) -> np.ndarray:
+        """Tokens of each batch, padding not counted."""
+        return np.array([self.texts.lengths[rows].sum() for rows in self.plan])
+
+
+def train_privately(
+    model: TextClassifier,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: pd.DataFrame,
+    valid: pd.DataFrame,
+    task: Task,
+    budget: Budget,
+    *,
+    method: str = "lora",
+    options: methods.Options | None = None,
+    steps: int,
+    batch_rows: int,
+    settings: TrainSettings,
+    device: Device,
+    checkpoints: str | Path,
+) -> Private:
+    """Train a public base model in place on the pairs of `rows`, within the budget.
+
+    Args:
+        model: a classifier on a base model that has seen none of these pairs.
+        tokenizer: the model's.
+        rows: context, maybe candidate, label; and `user_id`, the unit, if the budget caps its pairs.
+        valid: likewise; by them the weights are chosen.
+        task: of the labels.
+        budget: see there.
+        method: one of `METHODS`.
+        options: of the method.
+        steps: of the training; more of them need more noise.
+        batch_rows: rows expected in a batch.
+        settings: `clip` is the budget's affair.
+        device: where to compute.
+        checkpoints: a folder; a private training that was broken off starts anew.
+
+    Raises:
+        PrivacyError: a method that cannot be trained so, batches that are too small, or weights that score otherwise
+            once they are merged.
+
+    """
+    if method not in METHODS:
+        raise PrivacyError(f"The method {method} is not trained privately: use {', '.join(METHODS)}.")
+    rows = _capped(rows, budget.most)
+    sample_rate = batch_rows / len(rows)
+    if batch_rows < FEWEST or sample_rate > 1:
+        raise PrivacyError(
+            f"Batches of {batch_rows} of {len(rows)} pairs cannot be trained privately: take {FEWEST} to {len(rows)}."
+        )
+    noise = noise_for(budget, sample_rate, steps)
+    methods.adapt(model, method, options, seed=settings.seed)
+    before = {name: value.clone() for name, value in methods.trained(model).items()}
+    batches = PoissonBatches(
+        text_rows(tokenizer, rows), task.targets(rows["label"]), _plan(len(rows), sample_rate, steps), batch_rows
+    )
+    with _each_gradient(model):
+        result = train(
+            model,
+            batches,
+            task_loss(task),
+            judge(tokenizer, valid, task, device),
+            better=task.better,
+            settings=replace(settings, clip=0.0),  # each pair's own gradient is clipped
+            device=device,
+            checkpoints=checkpoints,
+            wrap=lambda optimizer: _noisy(optimizer, noise, budget.clip / batch_rows),
+        )
+    told = result.curve.drop(columns=["loss", "grad_norm"])  # these say of the pairs what no noise covers
+    _sound(model, before, text_rows(tokenizer, valid.head(CHECKED)), device, method)
+    spent = epsilon_of(noise, sample_rate, steps, budget.of_a_pair[1]) * budget.most
+    return Private(replace(result, curve=told), len(rows), noise, sample_rate, steps, spent, budget.delta)
+
+
+def noise_for(budget: Budget, sample_rate: float, steps: int) -> float:
+    """The least noise with which `steps` batches stay within the budget, by the PRV accountant (Gopi et al. 2021)."""
+    from opacus.accountants.utils import get_noise_multiplier
+
+    epsilon, delta = budget.of_a_pair
+    with _quiet("Optimal order is the largest alpha"):  # of a bound from which the search begins
+        return get_noise_multiplier(
+            target_epsilon=epsilon, target_delta=delta, sample_rate=sample_rate, steps=steps, accountant="prv",
+            epsilon_tolerance=0.001 * epsilon,
+        )  # fmt: skip
+
+
+def epsilon_of(noise: float, sample_rate: float, steps: int, delta: float) -> float:
+    """ε of a pair after so many batches, by the PRV accountant."""
+    from opacus.accountants import PRVAccountant
+
+    accountant = PRVAccountant()
+    accountant.history = [(noise, sample_rate, steps)]
+    with _quiet("Optimal order is the largest alpha"):
+        return float(accountant.get_epsilon(delta, eps_error=0.001))
+
+
+@contextmanager
+def _quiet(message: str) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message)
+        yield
+
+
+def _capped(rows: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most so many pairs of each unit, drawn anew each time."""
+    if most == 1 and "user_id" not in rows:
+        return rows.reset_index(drop=True)
+    if "user_id" not in rows:
+        raise PrivacyError("A budget for units of several pairs needs their column user_id.")
+    if most == 1:
+        return rows.reset_index(drop=True)
+    order = np.random.default_rng(secrets.randbits(128)).permutation(len(rows))
+    return rows.iloc[order].groupby("user_id", sort=False).head(most).reset_index(drop=True)
+
+
+def _plan(rows: int, rate: float, steps: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(secrets.randbits(128))
+    plan = [np.flatnonzero(rng.random(rows) < rate) for _ in range(steps)]
+    if not all(map(len, plan)):
+        raise PrivacyError("A batch came out empty, by chance: start the training again, or with larger batches.")
+    return plan
+
+
+@contextmanager
+def _each_gradient(model: TextClassifier) -> Iterator[None]:
+    """Have each pair's own gradient computed, as long as this lasts."""
+    from opacus.grad_sample.grad_sample_module import GradSampleHooks
+
+    hooks = GradSampleHooks(model, batch_first=True, loss_reduction="sum", strict=False)
+    try:
+        with _quiet("Full backward hook is firing"):  # a frozen layer lies below the first that is trained
+            yield
+    finally:
+        hooks.cleanup()
+
+
+def _noisy(optimizer: torch.optim.Optimizer, noise: float, clip: float) -> torch.optim.Optimizer:
+    """The optimizer over gradients that are clipped pair by pair, summed, and noised."""
+    from opacus.optimizers import DPOptimizer
+
+    class Cleared(DPOptimizer):
+        """Trainer clears the gradients of the model, and not those of each pair."""
+
+        def step(self, closure: Any = None) -> float | None:
+            found = super().step(closure)
+            self.zero_grad(set_to_none=True)
+            return found
+
+    where = optimizer.param_groups[0]["params"][0].device
+    generator = torch.Generator(device=where).manual_seed(secrets.randbits(63))
+    return Cleared(
+        optimizer, noise_multiplier=noise, max_grad_norm=clip, expected_batch_size=None, loss_reduction="sum",
+        generator=generator,
+    )  # fmt: skip
+
+
+def _sound(
+    model: TextClassifier, before: dict[str, torch.Tensor], texts: TextRows, device: Device, method: str
+) -> None:
+    """See that the weights which were trained are those which score: it has gone wrong in silence (opacus #820)."""
+    moved = [
+        name for name, value in methods.trained(model).items() if not torch.equal(value, before[name].to(value.device))
+    ]
+    if not moved:
+        raise PrivacyError("The private training moved no weight: its result is the base model's, and not to be used.")
+    if not methods.METHODS[method].merges:
+        return
+    merged: Any = methods.merge(copy.deepcopy(model))
+    scores = [score_texts(each, texts, device) for each in (model, merged)]
+    if (apart := float(np.abs(scores[0] - scores[1]).max())) > SAME:
+        raise PrivacyError(
+            f"Merged into the base model the weights score otherwise, by up to {apart:.2g}: they are not those that "
+            "were trained. Do not use this model; check the versions of opacus and peft."
+        )
