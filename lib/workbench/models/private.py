@@ -6,7 +6,6 @@ system's secure source, so that two trainings differ. What is trained is small (
 the number of weights, and the base model is public.
 """
 
-import copy
 import math
 import secrets
 import warnings
@@ -23,10 +22,11 @@ from transformers import PreTrainedTokenizerBase
 
 from workbench.models import methods
 from workbench.models.batching import TextRows
+from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.finetuning import judge, task_loss, text_rows
-from workbench.models.scoring import score_texts
+from workbench.models.scoring import merged_apart
 from workbench.models.tasks import Task
 from workbench.models.training import Batch, TrainResult, TrainSettings, train
 
@@ -120,7 +120,7 @@ def train_privately(
     batch_rows: int,
     settings: TrainSettings,
     device: Device,
-    checkpoints: str | Path,
+    checkpoints: str | Path | Keeper,
 ) -> Private:
     """Train a public base model in place on the pairs of `rows`, within the budget.
 
@@ -137,7 +137,7 @@ def train_privately(
         batch_rows: rows expected in a batch.
         settings: `clip` is the budget's affair.
         device: where to compute.
-        checkpoints: a folder; a private training that was broken off starts anew.
+        checkpoints: a folder or a keeper; a private training that was broken off starts anew.
 
     Raises:
         PrivacyError: a method that cannot be trained so, batches that are too small, or weights that score otherwise
@@ -269,9 +269,7 @@ def _sound(
         raise PrivacyError("The private training moved no weight: its result is the base model's, and not to be used.")
     if not methods.METHODS[method].merges:
         return
-    merged: Any = methods.merge(copy.deepcopy(model))
-    scores = [score_texts(each, texts, device) for each in (model, merged)]
-    if (apart := float(np.abs(scores[0] - scores[1]).max())) > SAME:
+    if (apart := merged_apart(model, texts, device)) > SAME:
         raise PrivacyError(
             f"Merged into the base model the weights score otherwise, by up to {apart:.2g}: they are not those that "
             "were trained. Do not use this model; check the versions of opacus and peft."

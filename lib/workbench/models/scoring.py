@@ -1,11 +1,15 @@
 """Scores of pairs and vectors of texts, fast: equal texts once, like lengths together."""
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from workbench.models import methods
 from workbench.models.batching import TextRows, cut_batches, pad, require_special, token_ids
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
@@ -48,6 +52,13 @@ def score_texts(model: TextClassifier, texts: TextRows, device: Device, batch_to
             logits = model(**batch).logits
         scores[rows] = logits.cpu().numpy()
     return scores[:, 0] if scores.shape[1] == 1 else scores
+
+
+def merged_apart(model: TextClassifier, texts: TextRows, device: Device) -> float:
+    """How far the scores of a model are, in float32, from those after its method is merged into the base model."""
+    device = replace(device, dtype=torch.float32)
+    merged: Any = methods.merge(copy.deepcopy(model))
+    return float(np.abs(score_texts(merged, texts, device) - score_texts(model, texts, device)).max())
 
 
 @torch.inference_mode()
