@@ -9,7 +9,7 @@ import torch
 
 from workbench.models import base
 from workbench.models.device import choose_device
-from workbench.models.finetuning import task_loss, text_rows, training_batches
+from workbench.models.finetuning import text_rows, training_batches
 from workbench.models.method_study import Material, Start, costs, equal_time, learn
 from workbench.models.scoring import merged_apart
 from workbench.models.tasks import task_for
@@ -27,7 +27,7 @@ def table() -> Any:
     )
     chosen: dict[str, Any] = {"full": {}, "head": {}, "lora": {"rank": 4}, "adapter": {"size": 8}, "prefix": {}}
     batches = [batches[number] for number in range(len(batches))]
-    return costs(Start("tiny", 3, seed=1), chosen, batches, task_loss(task), choose_device("fp32", threads=1))
+    return costs(Start("tiny", 3, seed=1), chosen, batches, task, choose_device("fp32", threads=1))
 
 
 def test_small_methods_train_keep_and_hold_less(table: pd.DataFrame) -> None:
@@ -47,7 +47,7 @@ def test_a_file_holds_four_bytes_for_each_weight(table: pd.DataFrame) -> None:
 
 def test_equal_time_gives_more_tokens_to_the_faster(table: pd.DataFrame) -> None:
     assert table["step_times"].iloc[0] == 1
-    tokens = equal_time(table, 10_000)
+    tokens = equal_time(table["step_times"].to_dict(), 10_000)
     assert tokens["full"] == 10_000
     assert tokens["head"] == pytest.approx(10_000 * table.loc["full", "step"] / table.loc["head", "step"], abs=1)
     assert table.loc["head", "step"] < table.loc["full", "step"]
@@ -64,12 +64,13 @@ def test_each_method_is_trained_at_its_best_rate_and_merges(tmp_path: Path) -> N
     task = task_for(ROWS["label"], "classes")
     material = Material(base.load_tokenizer("tiny", 8), ROWS, ROWS[:60], task, batch_tokens=400)
     device, settings = choose_device("fp32", threads=1), TrainSettings(evaluations=2, seed=1)
-    rates = [1e-7, 1e-2]
+    rates = [1e-7, 1e-2, 1e30]
     found = learn(
         Start("tiny", 3, seed=1), "lora", {"rank": 4}, rates, material, 3000,
         settings=settings, device=device, place=tmp_path.joinpath,
     )  # fmt: skip
     assert found.rate == 1e-2
+    assert found.diverged == (1e30,)
     assert found.tokens >= 3000
     assert found.best < 0.5
     assert merged_apart(found.model, text_rows(material.tokenizer, ROWS), device) < 1e-5

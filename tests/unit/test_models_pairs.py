@@ -60,7 +60,7 @@ def test_a_model_that_is_not_there_or_cannot_be_pretrained_is_refused(tmp_path, 
     with pytest.raises(base.BaseModelError, match="'no/such-model' is not 'minilm'"):
         base.find_base_model("no/such-model")
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(base.BaseModelError, match="is a gpt2, but only BERT"):
+    with pytest.raises(base.BaseModelError, match="A gpt2 guesses no masked words"):
         base.load_masked_lm(base.find_base_model(str(tmp_path)))
 
 

@@ -150,6 +150,16 @@ def test_masked_training_lowers_the_held_out_loss_and_hands_on_the_whole_encoder
     assert torch.equal(classifier.bert.embeddings.word_embeddings.weight, model.bert.embeddings.word_embeddings.weight)
 
 
+def test_a_gpt_without_padding_goes_on_learning(tmp_path: Path) -> None:
+    own = train_tokenizer(TEXTS * 20, "bpe", 400, max_length=32)
+    config = base.scratch_config("gpt2", own, hidden=32, layers=1, heads=2)
+    for name in ("pad_token", "cls_token", "sep_token", "mask_token"):
+        setattr(own, name, None)
+    own.bos_token = own.eos_token = "[SEP]"  # as published ones have it
+    found = learned("clm", config, own, Held(TEXTS, TEXTS[0:12:2], TEXTS[1:12:2]), tmp_path, 1e-2)
+    assert found.table.loc["after", "next_accuracy"] > found.table.loc["before", "next_accuracy"]
+
+
 def test_a_gpt_of_random_weights_learns_the_next_word(tokenizer: Any, tmp_path: Path) -> None:
     own = train_tokenizer(TEXTS * 20, "bpe", 400, max_length=32)
     config = base.scratch_config("gpt2", own, hidden=32, layers=2, heads=2)
@@ -223,6 +233,14 @@ def test_a_pair_that_shares_its_context_is_no_negative(tokenizer: Any) -> None:
         assert float(contrastive_loss(base.load_encoder("tiny", seed=2), batch)) == pytest.approx(0, abs=1e-6)
 
 
+def test_a_batch_holds_two_pairs_within_its_tokens(tokenizer: Any) -> None:
+    found = paired_batches(tokenizer, pairs(), max_tokens=1000, batch_tokens=64, seed=1)
+    for number in range(len(found)):
+        assert sum(found[number][ids].numel() for ids in ("input_ids", "candidate_ids")) <= 64
+    with pytest.raises(ValueError, match="No batch of 16 tokens holds two pairs"):
+        paired_batches(tokenizer, pairs(), max_tokens=1000, batch_tokens=16, seed=1)
+
+
 def test_the_best_of_several_own_candidates_counts(tokenizer: Any, device: Any) -> None:
     model = base.load_encoder("tiny", seed=2)
     same = pd.DataFrame({"context": ["milk", "bread"], "candidate": ["milk", "bread"]})
@@ -253,7 +271,7 @@ def test_what_is_held_out_is_in_no_training(objective: str) -> None:
     seen = [set(part if objective == "mlm" else part["context"]) for part in parts]
     assert all(seen)
     if objective != "mlm":  # of the corpus governance sees to it
-        assert not seen[0] & seen[1] | seen[0] & seen[2]
+        assert not seen[0] & seen[1] | seen[0] & seen[2] | seen[1] & seen[2]
     assert len(parts[1]) + len(parts[2]) <= 10
     again = material(objective, tables().__getitem__, docs=10, seed=1)
     assert all(
@@ -268,6 +286,12 @@ def test_what_is_held_out_is_in_no_training(objective: str) -> None:
 
 def test_tables_that_hold_nothing_for_an_objective_are_said() -> None:
     held = tables()
+    corpus = held["corpus"].iloc[:4]
+    with pytest.raises(ValueError, match="1 texts are held out"):
+        material("mlm", lambda _: corpus, docs=10, seed=1)
+    few = held["pairs"].assign(context=lambda rows: rows["split"])
+    with pytest.raises(ValueError, match="there are 1 different contexts"):
+        material("contrastive", lambda _: few, docs=10, seed=1)
     held["items"]["category"] = "Food"
     held["pairs"]["label"] = 0
     with pytest.raises(ValueError, match="needs two categories of 10 products"):

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
 from workbench.models import base, methods, private
 from workbench.models.device import choose_device
 from workbench.models.finetuning import task_loss, text_rows
 from workbench.models.private import Budget, PrivacyError, epsilon_of, noise_for, train_privately
 from workbench.models.tasks import task_for
-from workbench.models.training import TrainSettings
+from workbench.models.training import TrainingError, TrainSettings, _BatchTrainer
 
 DELTA = 1e-5
 ROWS = pd.DataFrame(
@@ -40,7 +41,7 @@ def test_it_learns_within_its_budget(method: str, tmp_path: Path) -> None:
     accuracy = found.result.curve["eval_accuracy"].dropna()
     assert accuracy.max() > (0.6 if method == "head" else 0.9)
     assert 7.8 < found.epsilon <= 8.0
-    assert "ε = 7.9" in found.statement or "ε = 8.0" in found.statement
+    assert f"ε = {found.epsilon:.2f} at δ = 1.0e-05 for adding or removing one training pair. It" in found.statement
     assert {"loss", "grad_norm"}.isdisjoint(found.result.curve), "the report would tell what no noise covers"
     assert not any(hasattr(value, "grad_sample") and value.grad_sample is not None for value in model.parameters())
     if method == "lora":
@@ -88,6 +89,8 @@ def test_pairs_beyond_the_cap_are_left_out(tmp_path: Path) -> None:
     found, _ = trained(tmp_path, Budget(8.0, DELTA, most=4), steps=4)
     assert found.pairs == 4 * ROWS["user_id"].nunique()
     assert found.epsilon <= 8.0
+    assert found.left_out == len(ROWS) - found.pairs
+    assert f"one user with at most 4 training pairs, for which {found.left_out} were left out" in found.statement
 
 
 def test_each_pairs_gradient_is_clipped_and_then_all_are_summed() -> None:
@@ -127,9 +130,45 @@ def test_the_noise_has_the_scale_that_is_accounted_for() -> None:
     assert float(free.detach().std()) == pytest.approx(1.5 * 0.2, rel=0.03)
 
 
-def test_two_trainings_draw_otherwise(tmp_path: Path) -> None:
-    weights = [methods.trained(trained(tmp_path / name, Budget(8.0, DELTA), steps=3)[1]) for name in "ab"]
-    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+def test_two_trainings_draw_other_batches_and_other_noise(tmp_path: Path) -> None:
+    plans = [private._plan(500, 0.2, 3) for _ in "ab"]
+    assert not all(np.array_equal(*both) for both in zip(*plans, strict=True))
+    steps = []
+    for _ in "ab":
+        free = torch.nn.Parameter(torch.zeros(50))
+        free.grad_sample = torch.zeros(3, 50)  # type: ignore[attr-defined]
+        private._noisy(torch.optim.SGD([free], lr=1.0), noise=1.0, clip=1.0).step()
+        steps.append(free.detach().clone())
+    assert not torch.isclose(steps[0], steps[1]).any()
+
+
+def test_the_secure_numbers_are_uniform_and_normal() -> None:
+    uniform, normal = private._uniform(100_000), private._normal(torch.Size((1000, 100))).flatten().numpy()
+    assert stats.kstest(uniform, "uniform").pvalue > 1e-4
+    assert stats.kstest(normal, "norm").pvalue > 1e-4
+    assert abs(np.corrcoef(normal[1:], normal[:-1])[0, 1]) < 0.02
+
+
+def test_without_noise_the_same_training_shows_what_clipping_costs(tmp_path: Path) -> None:
+    found, _ = trained(tmp_path, Budget(float("inf"), DELTA))
+    assert found.noise == 0
+    assert found.epsilon == float("inf")
+    assert found.result.curve["eval_accuracy"].dropna().max() > 0.9
+
+
+def test_a_full_memory_ends_a_private_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("no more")
+
+    monkeypatch.setattr(_BatchTrainer, "_backward", full)
+    with pytest.raises(TrainingError, match="A batch does not fit into the GPU's memory"):
+        trained(tmp_path, Budget(8.0, DELTA), steps=3)
+
+
+def test_a_loss_that_rests_on_all_labels_is_refused() -> None:
+    for task in (task_for(ROWS["label"], "classes", balance=True), task_for(pd.Series([1.0, 2.0, 4.0]), "number")):
+        with pytest.raises(PrivacyError, match="are computed from all labels"):
+            private.check("lora", task)
 
 
 def test_weights_that_score_otherwise_once_merged_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,3 +202,5 @@ def test_what_cannot_be_trained_privately_is_said(tmp_path: Path) -> None:
             trained(tmp_path, budget, **given)
     with pytest.raises(PrivacyError, match="needs their column user_id"):
         private._capped(ROWS.drop(columns="user_id"), 3)
+    with pytest.raises(PrivacyError, match="filled in every row"):
+        private._capped(ROWS.assign(user_id=None), 3)

@@ -14,7 +14,7 @@ from workbench.models.finetuning import fine_tune, training_batches
 from workbench.models.methods import Adaptation
 from workbench.models.search import Pruning, SearchError, check, importance, search, table
 from workbench.models.tasks import task_for
-from workbench.models.training import TrainSettings
+from workbench.models.training import TrainingError, TrainSettings
 
 RANGES = {
     "rate": {"low": 1e-3, "high": 1.0, "log": True},
@@ -89,6 +89,28 @@ def test_a_training_that_is_behind_is_cut_short(tmp_path: Path) -> None:
 
     found = table(search({"any": [1, 2]}, run, trials=7, storage=tmp_path / "search.db", seed=1))
     assert found.loc[found["cut short"], "trial"].tolist() == [6]
+
+
+def test_a_training_that_diverges_is_a_trial_cut_short(tmp_path: Path) -> None:
+    def run(drawn: dict[str, Any], trial: Any) -> float:
+        if drawn["rate"] > 0.1:
+            raise TrainingError("The loss became infinite.")
+        return valley(drawn, trial)
+
+    rows = table(search(RANGES, run, trials=12, storage=tmp_path / "search.db", seed=1))
+    assert len(rows) == 12
+    assert rows["cut short"].any()
+    assert (rows.loc[rows["cut short"], "rate"] > 0.1).all()
+
+
+def test_trials_of_another_question_do_not_count(tmp_path: Path) -> None:
+    storage = tmp_path / "search.db"
+    search(RANGES, valley, trials=4, storage=storage, seed=1, question="60,000 tokens")
+    for ranges, question in ((RANGES, "90,000 tokens"), (RANGES | {"rank": [4, 8]}, "60,000 tokens")):
+        asked: list[Any] = []
+        search(ranges, lambda *given, asked=asked: asked.append(given) or 1.0, trials=4, storage=storage, seed=1,
+               question=question)  # fmt: skip
+        assert len(asked) == 4
 
 
 def test_one_result_explains_nothing(tmp_path: Path) -> None:

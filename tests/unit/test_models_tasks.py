@@ -103,7 +103,8 @@ def test_balanced_classes_weigh_alike_in_sum() -> None:
     assert losses[:90].sum() == pytest.approx(losses[90:].sum(), rel=1e-5)
     assert losses.mean() == pytest.approx(np.log(2), rel=1e-5)
     many = task_for(pd.Series([["a"], ["a"], ["a"], ["a", "b"]]), "labels", balance=True)
-    assert many.weights == (0.0, 3.0)
+    assert many.weights == (0.01, 3.0), "a label that every row has is still told"
+    assert task_for(pd.Series([["a", "a"], ["b"]]), "labels", balance=True).weights == (1.0, 1.0)
 
 
 def test_what_was_added_goes_through_the_same_training(tmp_path: Any) -> None:
@@ -154,8 +155,14 @@ def test_a_single_text_is_a_row_of_one_type() -> None:
     assert torch.isfinite(model(**batch).logits).all()
 
 
-def test_a_tokenizer_without_padding_is_said() -> None:
+def test_a_tokenizer_without_padding_is_read_and_one_without_an_end_is_said() -> None:
     tokenizer = base.load_tokenizer("tiny")
-    tokenizer.pad_token = None
-    with pytest.raises(ValueError, match="has no pad token"):
+    rows = TextRows(tokenizer, ["red shoes", "red"]).batch(np.arange(2))
+    tokenizer.pad_token = None  # what fills is never read
+    bare = TextRows(tokenizer, ["red shoes", "red"]).batch(np.arange(2))
+    assert torch.equal(bare["attention_mask"], rows["attention_mask"])
+    model = base.load_classifier("tiny", seed=1).eval()
+    torch.testing.assert_close(model(**bare).logits, model(**rows).logits)
+    tokenizer.sep_token = None
+    with pytest.raises(ValueError, match="has no token for the end"):
         TextRows(tokenizer, ["red shoes"])

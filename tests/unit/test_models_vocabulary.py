@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from tokenizers import Tokenizer, models, trainers
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from workbench.models.vocabulary import KINDS, SPECIAL, continues, train_tokenizer
 
@@ -66,6 +67,17 @@ def test_pieces_inside_a_word_are_known_as_such(kind: str) -> None:
     begins = [place for place, goes_on in enumerate(inside) if not goes_on]
     assert begins[0] == 0
     assert len(begins) == 2
+
+
+def test_words_are_told_by_what_the_tokenizer_is_and_not_by_what_its_texts_hold() -> None:
+    hashed = train_tokenizer([f"{text} ##x ##y" for text in TEXTS], "bpe", 500, max_length=64)
+    ids = hashed("red ##x", add_special_tokens=False)["input_ids"]
+    assert any("##" in piece for piece in hashed.get_vocab())
+    assert not continues(hashed)[ids[0]]
+    unmarked = Tokenizer(models.BPE())
+    unmarked.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=300, show_progress=False))
+    with pytest.raises(ValueError, match="does not mark where words begin"):
+        continues(PreTrainedTokenizerFast(tokenizer_object=unmarked))
 
 
 def test_what_makes_no_vocabulary_is_said() -> None:

@@ -37,12 +37,12 @@ def quality_figure(tables: Mapping[str, pd.DataFrame]) -> Figure:
     return _done(figure)
 
 
-def importance_figure(shares: pd.Series) -> Figure:
-    """How much of what trials differ by each searched parameter explains."""
+def importance_figure(shares: pd.Series, trials: int) -> Figure:
+    """How much of what trials differ by each searched parameter explains, and of how many trials that is told."""
     figure, axis = plt.subplots(figsize=(6, 0.5 * len(shares) + 1.2))
     axis.barh(list(shares.index), shares, color=PALETTE[0], height=0.6)
     axis.invert_yaxis()
-    axis.set(title="What mattered in the search", xlabel="share of the variance explained (fANOVA)")
+    axis.set(title=f"What mattered in {trials} trials", xlabel="share of the variance explained (fANOVA)")
     return _done(figure)
 
 

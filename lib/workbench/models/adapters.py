@@ -65,6 +65,11 @@ class Prompt(nn.Module):
         """The encoder's inputs with the prompt set before each row."""
         embedded = encoder.get_input_embeddings()(inputs["input_ids"])
         rows, size = len(embedded), len(self.words)
+        if embedded.shape[1] + size > (most := getattr(encoder.config, "max_position_embeddings", 10**9)):
+            raise ValueError(
+                f"A prompt of {size} words before rows of {embedded.shape[1]} tokens is more than the {most} places of "
+                f"the model: set max_length to {most - size} or less."
+            )
         longer = {name: value for name, value in inputs.items() if name != "input_ids"}
         longer["inputs_embeds"] = torch.cat([self.words.to(embedded.dtype).expand(rows, -1, -1), embedded], dim=1)
         for name, fill in (("attention_mask", 1), ("token_type_ids", 0)):

@@ -1,5 +1,6 @@
 """Where a base model comes from, and how its parts are loaded."""
 
+import copy
 import hashlib
 import importlib.util
 from collections.abc import Iterable
@@ -201,13 +202,18 @@ def _local_folder(name: str) -> str | None:
 
 def _config(where: str | Path | PreTrainedConfig) -> PreTrainedConfig:
     if isinstance(where, PreTrainedConfig):
-        return where
+        return copy.deepcopy(where)  # a model keeps its config, and may write into it
     return BertConfig(**TINY) if where == "tiny" else AutoConfig.from_pretrained(str(where))
 
 
 def _load(kind: Any, where: str | Path | PreTrainedConfig, seed: int, config: PreTrainedConfig | None = None) -> Any:
     torch.manual_seed(seed)
     config = config or _config(where)
+    if kind is not TextClassifier and (method := getattr(config, "method", None)):
+        raise BaseModelError(
+            f"{where} was fine-tuned by {method['name']} and not merged, so that its encoder cannot be loaded alone: "
+            "merge it (methods.merge) and save it again, or start from its base model."
+        )
     if where == "tiny" or isinstance(where, PreTrainedConfig):
         return getattr(kind, "from_config", kind)(config).eval()
     return kind.from_pretrained(str(where), config=config, dtype=torch.float32).eval()

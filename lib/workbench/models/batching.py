@@ -1,7 +1,9 @@
 """Texts as numbers, and batches bounded by tokens rather than by rows."""
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from itertools import count
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,15 +71,14 @@ class TextRows:
     context, which names the most telling things first.
 
     Raises:
-        ValueError: the tokenizer has no padding or no begin and end of a row.
+        ValueError: the tokenizer has no begin and end of a row.
 
     """
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, contexts: Sequence[str], candidates: Sequence[str] | None = None
     ) -> None:
-        require_special(tokenizer)
-        self.cls, self.sep, self.fill = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id
+        self.cls, self.sep, self.fill = special_ids(tokenizer)
         self.max_length = max_length = int(tokenizer.model_max_length)
         self._context_of, self._contexts = _distinct(tokenizer, contexts)
         self._pairs = candidates is not None
@@ -91,6 +92,11 @@ class TextRows:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    def identity(self) -> str:
+        """A digest of all rows."""
+        right = [self._candidate_of, self._candidates] if self._pairs else []
+        return digest_of(self._context_of, self._contexts, *right, self.lengths)
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         """The rows as input_ids, token_type_ids (1 on a candidate) and attention_mask, each (rows × longest)."""
@@ -110,19 +116,39 @@ class TextRows:
         return [*self._candidates[self._candidate_of[row]][: self.max_length - self._own], self.sep]
 
 
-def require_special(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Say it where a tokenizer lacks what every row needs.
+def special_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int]:
+    """The tokens that begin, end and fill a row: [CLS], [SEP] and [PAD], or of a GPT its begin and end of text.
+
+    What fills is never read, for masks go by lengths: a tokenizer without padding fills with its end.
 
     Raises:
-        ValueError: it has no [PAD], [CLS] or [SEP] of its own.
+        ValueError: the tokenizer has no such tokens.
 
     """
-    ids = {"pad": tokenizer.pad_token_id, "cls": tokenizer.cls_token_id, "sep": tokenizer.sep_token_id}
-    if lacking := [name for name, number in ids.items() if number is None]:
+    begin = tokenizer.bos_token_id if tokenizer.cls_token_id is None else tokenizer.cls_token_id
+    end = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+    if begin is None or end is None:
+        lacking = "begin (cls_token or bos_token)" if begin is None else "end (sep_token or eos_token)"
         raise ValueError(
-            f"The tokenizer of {tokenizer.name_or_path} has no {lacking[0]} token, so that its texts make no rows: "
-            f"set one (tokenizer.{lacking[0]}_token = …) and save it beside the model, or choose an encoder like BERT."
+            f"The tokenizer of {tokenizer.name_or_path} has no token for the {lacking} of a row: set one and save the "
+            "tokenizer beside the model, or choose another base model."
         )
+    return begin, end, end if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+
+def digest_of(*parts: Any) -> str:
+    """A digest of arrays, lists of rows of numbers, and words."""
+    digest = sha256()
+    for part in parts:
+        if isinstance(part, str):
+            digest.update(part.encode())
+        elif isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype}{part.shape}".encode() + np.ascontiguousarray(part).tobytes())
+        else:
+            lengths = np.array([len(row) for row in part], dtype=np.int64)
+            numbers = np.fromiter((number for row in part for number in row), dtype=np.int64, count=int(lengths.sum()))
+            digest.update(lengths.tobytes() + numbers.tobytes())
+    return digest.hexdigest()
 
 
 def _sizes(texts: Sequence[Sequence[int]]) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from workbench.models.batching import TextRows, plan_batches
+from workbench.models.batching import TextRows, digest_of, plan_batches
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
@@ -48,6 +48,10 @@ class LabelledBatches:
     def tokens(self) -> np.ndarray:
         """Tokens of each batch, padding not counted."""
         return np.array([self.texts.lengths[rows].sum() for rows in self.plan])
+
+    def identity(self) -> str:
+        """A digest of texts, targets, weights and plan."""
+        return digest_of(self.texts.identity(), self.targets, self.weights, self.plan)
 
     def used(self) -> np.ndarray:
         """The rows that the training reads at least once."""
@@ -139,4 +143,6 @@ def fine_tune(
         checkpoints=checkpoints,
         tensorboard=tensorboard,
         callbacks=adaptation.callbacks,
+        what=repr(task),
+        resumes=adaptation.resumes,
     )

@@ -6,18 +6,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
-from transformers import PreTrainedConfig, PreTrainedTokenizerBase, TrainerCallback
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase, TrainerCallback, TrainerState
 
 from workbench.models import base, methods
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
-from workbench.models.finetuning import LabelledBatches, fine_tune, training_batches
+from workbench.models.finetuning import LabelledBatches, fine_tune, task_loss, training_batches
 from workbench.models.tasks import Task
-from workbench.models.training import Batch, Loss, TrainSettings
+from workbench.models.training import Batch, Loss, TrainingError, TrainSettings
 
 WARM_UP = 2  # steps that are not counted
 
@@ -43,7 +44,7 @@ def costs(
     start: Start,
     chosen: Mapping[str, methods.Options],
     batches: Sequence[Batch],
-    loss: Loss,
+    task: Task,
     device: Device,
 ) -> pd.DataFrame:
     """Measure each method over the same batches, in turn: trained, share, step, step_times, megabytes, held_megabytes.
@@ -52,7 +53,7 @@ def costs(
         start: see there.
         chosen: methods with their options.
         batches: of a training, some 20 of them; the methods take turns at each, and the median of their seconds counts.
-        loss: of a batch.
+        task: of the labels.
         device: where to compute.
 
     Returns:
@@ -61,13 +62,19 @@ def costs(
         the optimizer's two moments, and what the forward pass keeps for the backward pass, at most over the batches.
 
     """
-    models = {method: start.model(method, options, len(batches))[0] for method, options in chosen.items()}
+    models, losses, callbacks = {}, {}, {}
+    for method, options in chosen.items():
+        models[method], adaptation = start.model(method, options, len(batches))
+        losses[method], callbacks[method] = task_loss(task, adaptation), adaptation.callbacks
     seconds: dict[str, list[float]] = {method: [] for method in models}
     held = dict.fromkeys(models, 0)
     optimizers = {method: _optimizer(model, device) for method, model in models.items()}
     for number, batch in enumerate(batches):
         for method, model in models.items():
-            taken, kept = _step(model, optimizers[method], device.move(batch), loss, device)
+            state = TrainerState(global_step=number)
+            taken, kept = _step(
+                model, optimizers[method], device.move(batch), losses[method], device, callbacks[method], state
+            )
             held[method] = max(held[method], kept)
             if number >= WARM_UP:
                 seconds[method].append(taken)
@@ -112,6 +119,7 @@ class Learned:
     best: float  # the task's loss on valid
     tokens: int
     seconds: float
+    diverged: tuple[float, ...]  # rates at which the training became infinite
 
 
 def learn(
@@ -132,23 +140,30 @@ def learn(
     A method that is given its rate by hand is compared by the luck of the hand: each is tuned, with the same care.
     `place` says where the checkpoints of a name are kept, so that a training that was broken off goes on.
     """
-    found = []
+    found: list[Learned] = []
+    diverged: list[float] = []
     for rate in rates:
         batches = material.batches(tokens, start.seed)
         model, adaptation = start.model(method, options, len(batches))
         adaptation.callbacks.extend(callbacks)
-        result = fine_tune(
-            model, material.tokenizer, batches, material.valid, material.task, adaptation,
-            settings=replace(settings, learning_rate=rate), device=device,
-            checkpoints=place(f"{method}-{tokens}-{rate:g}"),
-        )  # fmt: skip
-        found.append(Learned(model, rate, result.best, result.tokens, result.seconds))
-    return min(found, key=lambda each: each.best)
+        try:
+            result = fine_tune(
+                model, material.tokenizer, batches, material.valid, material.task, adaptation,
+                settings=replace(settings, learning_rate=rate), device=device,
+                checkpoints=place(f"{method}-{tokens}-{rate:g}"),
+            )  # fmt: skip
+        except TrainingError:
+            if rate == rates[-1] and not found:
+                raise
+            diverged.append(rate)
+            continue
+        found.append(Learned(model, rate, result.best, result.tokens, result.seconds, ()))
+    return replace(min(found, key=lambda each: each.best), diverged=tuple(diverged))
 
 
-def equal_time(table: pd.DataFrame, max_tokens: int) -> dict[str, int]:
+def equal_time(step_times: Mapping[str, float], max_tokens: int) -> dict[str, int]:
     """The tokens that each method reads in the time in which the first one reads `max_tokens`."""
-    return {str(method): int(max_tokens / times) for method, times in table["step_times"].items()}
+    return {method: int(max_tokens / times) for method, times in step_times.items()}
 
 
 def _optimizer(model: TextClassifier, device: Device) -> torch.optim.Optimizer:
@@ -158,7 +173,13 @@ def _optimizer(model: TextClassifier, device: Device) -> torch.optim.Optimizer:
 
 
 def _step(
-    model: TextClassifier, optimizer: torch.optim.Optimizer, batch: Batch, loss: Loss, device: Device
+    model: TextClassifier,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    loss: Loss,
+    device: Device,
+    callbacks: Sequence[Any],
+    state: TrainerState,
 ) -> tuple[float, int]:
     """Seconds of one step, and bytes that its forward pass kept for the backward pass."""
     kept: dict[int, int] = {}
@@ -175,6 +196,8 @@ def _step(
         found = loss(model, batch)
     found.backward()
     optimizer.step()
+    for callback in callbacks:
+        callback.on_optimizer_step(None, state, None)
     optimizer.zero_grad()
     if device.device.type == "cuda":
         torch.cuda.synchronize()

@@ -35,6 +35,7 @@ class Adaptation:
 
     callbacks: list[TrainerCallback] = field(default_factory=list)
     penalty: Callable[[], torch.Tensor] | None = None  # is added to the loss of each batch
+    resumes: bool = True  # False: something of the method is in no checkpoint
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ def merge(model: PreTrainedModel) -> PreTrainedModel:
             layer.merge(safe_merge=True)
             model.set_submodule(name, layer.get_base_layer())
     del model.config.method
-    return model.requires_grad_(True)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = ".pooler." not in name
+    return model
 
 
 def merges(method: str) -> bool:
@@ -183,7 +186,7 @@ def _adalora(model: PreTrainedModel, options: Options, steps: int) -> Adaptation
         total_step=steps, target_modules=_linears(model, options["layers"]),
     ), "default")  # fmt: skip
     weight = options["orthogonality"]
-    return Adaptation([_Ranks(tuner)], lambda: weight * _not_orthogonal(model))
+    return Adaptation([_Ranks(tuner)], lambda: weight * _not_orthogonal(model), resumes=False)
 
 
 class _Ranks(TrainerCallback):
@@ -211,7 +214,7 @@ def _ia3(model: PreTrainedModel, _options: Options, _steps: int) -> None:
     from peft import IA3Config
     from peft.tuners.ia3 import IA3Model
 
-    inner = [name for name in _linears(model, "all") if name.endswith(OUTPUTS) and "attention" not in name]
+    inner = [name for name in _linears(model, "all") if name.endswith(OUTPUTS) and "att" not in name]
     keys_values = [name for name in _linears(model, "all") if name.endswith(KEYS_VALUES)]
     IA3Model(model, IA3Config(target_modules=[*keys_values, *inner], feedforward_modules=inner), "default")
 

@@ -7,7 +7,7 @@ the number of weights, and the base model is public.
 """
 
 import math
-import secrets
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from workbench.models import methods
-from workbench.models.batching import TextRows
+from workbench.models.batching import TextRows, digest_of
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
@@ -50,7 +50,7 @@ class Budget:
 
     epsilon: float
     delta: float
-    clip: float = 1.0  # largest norm of a pair's gradient
+    clip: float = 1.0  # largest norm of a pair's gradient; ε infinite: clipped, but without noise, to compare with
     most: int = 1  # pairs of a unit; more of them are left out
 
     @property
@@ -65,20 +65,25 @@ class Private:
     """What came of it: the training, the pairs it used, and what it cost."""
 
     result: TrainResult
+    budget: Budget
     pairs: int
+    left_out: int  # pairs of units that had more than the budget's `most`
     noise: float  # standard deviation, in units of the largest gradient
     sample_rate: float
     steps: int
     epsilon: float  # of a unit, as spent
-    delta: float
 
     @property
     def statement(self) -> str:
         """What is protected, and what is not, in words for a report."""
+        most = self.budget.most
+        unit = "one training pair" if most == 1 else f"one user with at most {most} training pairs"
+        left = f", for which {self.left_out:,} were left out" if self.left_out else ""
         return (
-            f"ε = {self.epsilon:.2f} at δ = {self.delta:.1e} for each unit of the training pairs. It covers the "
-            "weights of the model that were trained, and nothing else: not the pairs of valid, by which they were "
-            "chosen, nor counts, features or rankings that other stages compute from the same log."
+            f"ε = {self.epsilon:.2f} at δ = {self.budget.delta:.1e} for adding or removing {unit}{left}. It covers the "
+            "weights of the model that were trained, and nothing else: not which classes there are, nor the pairs of "
+            "valid, by which weights and stopping were chosen, nor counts, features or rankings that other stages "
+            "compute from the same log."
         )
 
 
@@ -90,6 +95,7 @@ class PoissonBatches:
     targets: np.ndarray
     plan: list[np.ndarray]
     expected: float  # rows of a batch
+    whole = True  # in parts, after a full memory, gradients of some pairs could count twice
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -104,6 +110,27 @@ class PoissonBatches:
     def tokens(self) -> np.ndarray:
         """Tokens of each batch, padding not counted."""
         return np.array([self.texts.lengths[rows].sum() for rows in self.plan])
+
+    def identity(self) -> str:
+        """A digest of texts, targets and plan, which no other training draws again."""
+        return digest_of(self.texts.identity(), self.targets, self.plan)
+
+
+def check(method: str, task: Task) -> None:
+    """See that a task can be trained privately by a method, before anything is computed.
+
+    Raises:
+        PrivacyError: it cannot.
+
+    """
+    if method not in METHODS:
+        raise PrivacyError(f"The method {method} is not trained privately: use {', '.join(METHODS)}.")
+    if task.weights or task.kind == "number":
+        what = "class weights" if task.weights else "the mean and spread of a number"
+        raise PrivacyError(
+            f"{what} are computed from all labels, so that one pair would change the loss of every other, which no "
+            "noise covers: train without balance, or a task of another kind."
+        )
 
 
 def train_privately(
@@ -144,8 +171,8 @@ def train_privately(
             once they are merged.
 
     """
-    if method not in METHODS:
-        raise PrivacyError(f"The method {method} is not trained privately: use {', '.join(METHODS)}.")
+    check(method, task)
+    given = len(rows)
     rows = _capped(rows, budget.most)
     sample_rate = batch_rows / len(rows)
     if batch_rows < FEWEST or sample_rate > 1:
@@ -154,6 +181,7 @@ def train_privately(
         )
     noise = noise_for(budget, sample_rate, steps)
     methods.adapt(model, method, options, seed=settings.seed)
+    device.place(model)
     before = {name: value.clone() for name, value in methods.trained(model).items()}
     batches = PoissonBatches(
         text_rows(tokenizer, rows), task.targets(rows["label"]), _plan(len(rows), sample_rate, steps), batch_rows
@@ -173,11 +201,14 @@ def train_privately(
     told = result.curve.drop(columns=["loss", "grad_norm"])  # these say of the pairs what no noise covers
     _sound(model, before, text_rows(tokenizer, valid.head(CHECKED)), device, method)
     spent = epsilon_of(noise, sample_rate, steps, budget.of_a_pair[1]) * budget.most
-    return Private(replace(result, curve=told), len(rows), noise, sample_rate, steps, spent, budget.delta)
+    left_out = given - len(rows)
+    return Private(replace(result, curve=told), budget, len(rows), left_out, noise, sample_rate, steps, spent)
 
 
 def noise_for(budget: Budget, sample_rate: float, steps: int) -> float:
     """The least noise with which `steps` batches stay within the budget, by the PRV accountant (Gopi et al. 2021)."""
+    if math.isinf(budget.epsilon):
+        return 0.0
     from opacus.accountants.utils import get_noise_multiplier
 
     epsilon, delta = budget.of_a_pair
@@ -190,6 +221,8 @@ def noise_for(budget: Budget, sample_rate: float, steps: int) -> float:
 
 def epsilon_of(noise: float, sample_rate: float, steps: int, delta: float) -> float:
     """ε of a pair after so many batches, by the PRV accountant."""
+    if not noise:
+        return math.inf
     from opacus.accountants import PRVAccountant
 
     accountant = PRVAccountant()
@@ -207,22 +240,31 @@ def _quiet(message: str) -> Iterator[None]:
 
 def _capped(rows: pd.DataFrame, most: int) -> pd.DataFrame:
     """At most so many pairs of each unit, drawn anew each time."""
-    if most == 1 and "user_id" not in rows:
-        return rows.reset_index(drop=True)
-    if "user_id" not in rows:
-        raise PrivacyError("A budget for units of several pairs needs their column user_id.")
     if most == 1:
         return rows.reset_index(drop=True)
-    order = np.random.default_rng(secrets.randbits(128)).permutation(len(rows))
+    if "user_id" not in rows or rows["user_id"].isna().any():
+        raise PrivacyError("A budget for units of several pairs needs their column user_id, filled in every row.")
+    order = np.argsort(_uniform(len(rows)), kind="stable")
     return rows.iloc[order].groupby("user_id", sort=False).head(most).reset_index(drop=True)
 
 
 def _plan(rows: int, rate: float, steps: int) -> list[np.ndarray]:
-    rng = np.random.default_rng(secrets.randbits(128))
-    plan = [np.flatnonzero(rng.random(rows) < rate) for _ in range(steps)]
+    plan = [np.flatnonzero(_uniform(rows) < rate) for _ in range(steps)]
     if not all(map(len, plan)):
         raise PrivacyError("A batch came out empty, by chance: start the training again, or with larger batches.")
     return plan
+
+
+def _uniform(count: int) -> np.ndarray:
+    """Numbers in [0, 1) from the system's secure source, of 53 bits each."""
+    return (np.frombuffer(os.urandom(8 * count), dtype=np.uint64) >> 11) / 2.0**53
+
+
+def _normal(shape: torch.Size) -> torch.Tensor:
+    """Standard normal numbers from the system's secure source (Box and Muller 1958); PyTorch's have a 32-bit seed."""
+    count = math.prod(shape)
+    radius = np.sqrt(-2 * np.log1p(-_uniform(count)))
+    return torch.from_numpy((radius * np.cos(2 * np.pi * _uniform(count))).astype(np.float32)).reshape(shape)
 
 
 @contextmanager
@@ -242,20 +284,23 @@ def _noisy(optimizer: torch.optim.Optimizer, noise: float, clip: float) -> torch
     """The optimizer over gradients that are clipped pair by pair, summed, and noised."""
     from opacus.optimizers import DPOptimizer
 
-    class Cleared(DPOptimizer):
-        """Trainer clears the gradients of the model, and not those of each pair."""
+    class Secure(DPOptimizer):
+        """Noise from the system's secure source, and each pair's gradient cleared after each step.
+
+        Trainer clears the gradients of the model, and not those of each pair.
+        """
+
+        def add_noise(self) -> None:
+            for weights in self.params:
+                drawn = _normal(weights.summed_grad.shape).to(weights.summed_grad)
+                weights.grad = (weights.summed_grad + noise * clip * drawn).view_as(weights)
 
         def step(self, closure: Any = None) -> float | None:
             found = super().step(closure)
             self.zero_grad(set_to_none=True)
             return found
 
-    where = optimizer.param_groups[0]["params"][0].device
-    generator = torch.Generator(device=where).manual_seed(secrets.randbits(63))
-    return Cleared(
-        optimizer, noise_multiplier=noise, max_grad_norm=clip, expected_batch_size=None, loss_reduction="sum",
-        generator=generator,
-    )  # fmt: skip
+    return Secure(optimizer, noise_multiplier=noise, max_grad_norm=clip, expected_batch_size=None, loss_reduction="sum")
 
 
 def _sound(

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from workbench.models import methods
-from workbench.models.batching import TextRows, cut_batches, pad, require_special, token_ids
+from workbench.models.batching import TextRows, cut_batches, pad, special_ids, token_ids
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 
@@ -71,16 +71,15 @@ def embed_texts(
     batch_tokens: int = 4096,
 ) -> np.ndarray:
     """Unit vectors (texts × hidden, float32): the mean over a text's tokens, as MiniLM's sentence model was trained."""
-    require_special(tokenizer)
     number: dict[str, int] = {}
     where = np.array([number.setdefault(text, len(number)) for text in texts], dtype=int)
-    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    cls, sep, fill = special_ids(tokenizer)
     ids = [[cls, *text[: tokenizer.model_max_length - 2], sep] for text in token_ids(tokenizer, list(number))]
     lengths = np.array([len(text) for text in ids], dtype=int)
     device.place(model)
     vectors = np.empty((len(ids), model.config.hidden_size), dtype=np.float32)
     for rows in cut_batches(lengths, batch_tokens, np.argsort(lengths, kind="stable")):
-        input_ids = pad([ids[row] for row in rows], tokenizer.pad_token_id).to(device.device)
+        input_ids = pad([ids[row] for row in rows], fill).to(device.device)
         seen = (torch.arange(input_ids.shape[1]) < torch.from_numpy(lengths[rows])[:, None]).to(device.device)
         with device.autocast():
             hidden = model(input_ids, attention_mask=seen.long()).last_hidden_state

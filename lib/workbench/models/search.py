@@ -10,12 +10,14 @@ A range is a list of choices, or {low, high} with whole numbers or decimals, `lo
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from transformers import TrainerCallback
 
+from workbench.models.training import TrainingError
 from workbench.spelling import nearest
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ def search(
     trials: int,
     storage: str | Path,
     seed: int,
+    question: str = "",
 ) -> "optuna.Study":
     """Run trials until there are `trials`, and return the study; those that an earlier call finished count.
 
@@ -94,13 +97,15 @@ def search(
         storage: a SQLite file that keeps what was found; a trial that a kill broke off is run again.
         seed: of the draws; each rests on the trials before it alone, so that a search that was broken off and went on
             ends as one that was not.
+        question: what else the values rest on (data, budget, method): trials of another question do not count.
 
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    name = sha256(f"{question} {ranges}".encode()).hexdigest()[:16]
     study = optuna.create_study(
-        study_name="search", storage=f"sqlite:///{Path(storage).resolve()}", load_if_exists=True,
+        study_name=name, storage=f"sqlite:///{Path(storage).resolve()}", load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(START_UP),
     )  # fmt: skip
     for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
@@ -108,7 +113,7 @@ def search(
         study.enqueue_trial(trial.params)
     while (done := len(_finished(study))) < trials:
         study.sampler = optuna.samplers.TPESampler(n_startup_trials=START_UP, seed=seed + done)
-        study.optimize(lambda trial: run(_drawn(trial, ranges), trial), n_trials=1)
+        study.optimize(lambda trial: _run(run, _drawn(trial, ranges), trial), n_trials=1)
     return study
 
 
@@ -135,6 +140,16 @@ def importance(study: "optuna.Study", seed: int) -> pd.Series:
         study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=seed)
     )
     return pd.Series(shares, dtype=float)
+
+
+def _run(run: Callable[[dict[str, Any], "optuna.Trial"], float], drawn: dict[str, Any], trial: "optuna.Trial") -> float:
+    """A training that becomes infinite is a trial cut short, from which the next ones learn."""
+    import optuna
+
+    try:
+        return run(drawn, trial)
+    except TrainingError as error:
+        raise optuna.TrialPruned(str(error)) from error
 
 
 def _drawn(trial: "optuna.Trial", ranges: Ranges) -> dict[str, Any]:

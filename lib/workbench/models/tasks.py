@@ -209,7 +209,7 @@ def task_for(
     unfit = {"number": ("balance", "focal", "smoothing"), "grades": ("focal", "smoothing")}.get(kind, ())
     if wrong := [name for name in unfit if options[name]]:
         raise TaskError(f"{wrong[0]} means nothing for the task {kind!r}: leave it at {type(options[wrong[0]])()}.")
-    names = labels.explode().dropna() if kind == "labels" else labels
+    names = labels.map(lambda row: sorted(set(row))).explode().dropna() if kind == "labels" else labels
     classes = tuple(sorted(names.unique()))
     if len(classes) < 2:
         only = f": all are {classes[0]!r}" if classes else ""
@@ -225,7 +225,8 @@ def task_for(
 def _balanced(names: pd.Series, classes: Sequence[Any], rows: int, kind: str) -> tuple[float, ...]:
     counts: Mapping[Any, int] = names.value_counts().to_dict()
     if kind == "labels":
-        return tuple(min(MOST_RARE, (rows - counts[name]) / counts[name]) for name in classes)
+        ratios = ((rows - counts[name]) / counts[name] for name in classes)
+        return tuple(min(MOST_RARE, max(1 / MOST_RARE, ratio)) for ratio in ratios)
     return tuple(min(MOST_RARE, rows / (len(classes) * counts[name])) for name in classes)
 
 

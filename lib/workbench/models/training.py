@@ -44,6 +44,10 @@ class Batches(Protocol):
         """Tokens of each batch, padding not counted."""
         ...
 
+    def identity(self) -> str:
+        """A digest of all that is read and of how: other texts, labels or weights are another training."""
+        ...
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -85,6 +89,8 @@ def train(
     tensorboard: str | Path | None = None,
     callbacks: Sequence[TrainerCallback] = (),
     wrap: Wrap | None = None,
+    what: str = "",
+    resumes: bool = True,
 ) -> TrainResult:
     """Train `model` in place over `batches` and leave in it the weights of the best evaluation.
 
@@ -93,10 +99,14 @@ def train(
     A `checkpoints` folder (or keeper) that holds a whole checkpoint of the same training resumes from it: on a CPU,
     with the same threads and precision, the weights come out as they would have unbroken. Checkpoints of another
     training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer.
+    `what` says what else makes it another training: the task, constants of the loss. With `resumes` False a training
+    that was broken off starts anew, because something of it is in no checkpoint.
     """
     tokens = batches.tokens()
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    description = f"{settings} {better} {device.device.type} {device.precision} {tokens.tolist()} {trained}"
+    method = getattr(model.config, "method", None)
+    description = f"{settings} {better} {device.device.type} {device.precision} {trained} {method} {what}"
+    description += batches.identity()
     with opened(checkpoints, description, [*batches[0].values(), *model.state_dict().values()]) as (folder, keeping):
         arguments = _arguments(folder, len(batches), better, settings, device)
         called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
@@ -109,7 +119,7 @@ def train(
             trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
             trainer._load_best_model()
         else:
-            trainer.train(resume_from_checkpoint=checkpoint)
+            trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
     model.eval()
     return _result(trainer, tokens, time.perf_counter() - start)
 
@@ -176,7 +186,7 @@ class _BatchTrainer(Trainer):
         wrap: Wrap | None,
     ) -> None:
         self.loss, self.evaluate_model, self.settings, self.compute = loss, evaluate, settings, device
-        self.parts = 1
+        self.parts, self.whole = 1, bool(getattr(batches, "whole", False))
         optimizer: torch.optim.Optimizer = torch.optim.AdamW(
             _groups(model, settings), lr=settings.learning_rate, fused=True
         )
@@ -201,6 +211,8 @@ class _BatchTrainer(Trainer):
                 break
             except torch.OutOfMemoryError as error:
                 rows = len(batch["input_ids"])
+                if self.whole:  # its rows are more than a sum of parts
+                    raise TrainingError("A batch does not fit into the GPU's memory: make batches smaller.") from error
                 if self.parts >= rows:
                     raise TrainingError("One single text does not fit into the GPU's memory: shorten it.") from error
             # outside the handler, where the failed step's tensors are free again

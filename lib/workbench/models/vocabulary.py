@@ -1,5 +1,6 @@
 """A tokenizer of a shop's own, trained on its texts, for a language or for words that no base model knows."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,7 +14,7 @@ SPECIAL = {
     "sep_token": "[SEP]",
     "mask_token": "[MASK]",
 }
-BEGIN, INSIDE = "Ġ", "##"  # how byte-level BPE marks a piece that begins a word, and WordPiece one that does not
+BEGIN, METASPACE, INSIDE = "Ġ", "▁", "##"  # byte-level BPE and SentencePiece mark begins, WordPiece what goes on
 LETTERS = 0.9  # share of the vocabulary that single characters may take
 KINDS = ("wordpiece", "bpe")
 
@@ -46,12 +47,26 @@ def train_tokenizer(
 
 
 def continues(tokenizer: PreTrainedTokenizerBase) -> list[bool]:
-    """Of each token of a vocabulary whether it goes on with the word of the token before it."""
+    """Of each token of a vocabulary whether it goes on with the word of the token before it.
+
+    Raises:
+        ValueError: the tokenizer does not mark where a word begins or goes on, as WordPiece, byte-level BPE and
+            SentencePiece do.
+
+    """
     pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     special = set(tokenizer.all_special_tokens)
-    if any(piece.startswith(INSIDE) for piece in pieces):
-        return [piece.startswith(INSIDE) for piece in pieces]
-    return [not piece.startswith(BEGIN) and piece not in special for piece in pieces]
+    told = json.loads(tokenizer.backend_tokenizer.to_str())
+    if told["model"]["type"] == "WordPiece":
+        return [piece.startswith(told["model"]["continuing_subword_prefix"]) for piece in pieces]
+    kinds = str(told["pre_tokenizer"])
+    begin = BEGIN if "ByteLevel" in kinds else METASPACE if "Metaspace" in kinds else ""
+    if not begin:
+        raise ValueError(
+            f"The tokenizer of {tokenizer.name_or_path} does not mark where words begin, so that none can be hidden as "
+            "a whole: set whole_words to False."
+        )
+    return [not piece.startswith(begin) and piece not in special for piece in pieces]
 
 
 def _bpe(texts: Iterable[str], size: int) -> Tokenizer:

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
-from workbench.models.batching import pad
+from workbench.models.batching import special_ids
 from workbench.models.device import Device
 from workbench.models.pretraining.rows import Rows, judged
 from workbench.models.training import Batch
@@ -28,20 +28,22 @@ class CausalBatches:
     def __getitem__(self, number: int) -> Batch:
         if number >= len(self):
             raise IndexError(number)
-        ids = [self.rows.rows[row] for row in self.rows.plan[number]]
-        input_ids = pad(ids, self.tokenizer.pad_token_id)
-        seen = torch.arange(input_ids.shape[1]) < torch.tensor([len(row) for row in ids])[:, None]
+        input_ids, seen = self.rows.padded(number, special_ids(self.tokenizer)[2])
         guessed = max(1, int(seen[:, 1:].sum()))
         return {
             "input_ids": input_ids,
             "attention_mask": seen.long(),
             "labels": torch.where(seen, input_ids, IGNORED),
-            "scale": torch.full((len(ids),), 1 / guessed, dtype=torch.float32),
+            "scale": torch.full((len(input_ids),), 1 / guessed, dtype=torch.float32),
         }
 
     def tokens(self) -> np.ndarray:
         """Tokens of each batch, padding not counted."""
         return self.rows.tokens()
+
+    def identity(self) -> str:
+        """A digest of the rows and their plan."""
+        return self.rows.identity()
 
 
 def causal_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from workbench.models.batching import TextRows, plan_batches
+from workbench.models.batching import TextRows, digest_of, plan_batches
 from workbench.models.device import Device
 from workbench.models.scoring import embed_texts
 from workbench.models.training import Batch
@@ -30,6 +30,7 @@ class PairedBatches:
     candidates: TextRows
     names: np.ndarray  # pairs × 2: equal numbers for equal contexts, and for equal candidates
     plan: list[np.ndarray]
+    whole = True  # a part of a batch would have fewer negatives, and another loss
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -53,6 +54,10 @@ class PairedBatches:
         lengths = self.contexts.lengths + self.candidates.lengths
         return np.array([lengths[rows].sum() for rows in self.plan])
 
+    def identity(self) -> str:
+        """A digest of the texts and the plan, and the temperature."""
+        return digest_of(self.contexts.identity(), self.candidates.identity(), self.plan) + str(TEMPERATURE)
+
 
 def paired_batches(
     tokenizer: PreTrainedTokenizerBase, pairs: pd.DataFrame, *, max_tokens: int, batch_tokens: int, seed: int
@@ -60,7 +65,7 @@ def paired_batches(
     """The batches of a training on pairs (context, candidate) that belong together, `max_tokens` tokens in all.
 
     Raises:
-        ValueError: fewer than two pairs.
+        ValueError: fewer than two pairs, or none two of which fit into a batch.
 
     """
     pairs = pairs[["context", "candidate"]].drop_duplicates()
@@ -69,8 +74,14 @@ def paired_batches(
     contexts = TextRows(tokenizer, pairs["context"].tolist())
     candidates = TextRows(tokenizer, pairs["candidate"].tolist())
     names = np.column_stack([pd.factorize(pairs[column])[0] for column in ("context", "candidate")]).astype(np.int64)
-    plan = plan_batches(contexts.lengths + candidates.lengths, batch_tokens, seed=seed, max_tokens=max_tokens)
-    return PairedBatches(contexts, candidates, names, [rows for rows in plan if len(rows) > 1])
+    padded = 2 * np.maximum(contexts.lengths, candidates.lengths)  # both sides are filled up to their longest
+    plan = plan_batches(padded, batch_tokens, seed=seed, max_tokens=max_tokens)
+    plan = [rows for rows in plan if len(rows) > 1]
+    if not plan:
+        raise ValueError(
+            f"No batch of {batch_tokens} tokens holds two pairs, one to tell from the other: raise batch_tokens."
+        )
+    return PairedBatches(contexts, candidates, names, plan)
 
 
 def contrastive_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
-from workbench.models.batching import pad
+from workbench.models.batching import special_ids
 from workbench.models.device import Device
 from workbench.models.pretraining.rows import Rows, judged
 from workbench.models.training import Batch
@@ -39,15 +39,16 @@ class MaskedBatches:
         if number >= len(self):
             raise IndexError(number)
         tokenizer, rng = self.tokenizer, np.random.default_rng([self.seed, number])
-        labels = pad([self.rows.rows[row] for row in self.rows.plan[number]], tokenizer.pad_token_id).numpy()
-        masked = self._chosen(labels, rng)
+        ids, seen = self.rows.padded(number, special_ids(tokenizer)[2])
+        labels = ids.numpy()
+        masked = self._chosen(labels, ~seen.numpy(), rng)
         shown, fate = labels.copy(), rng.random(labels.shape)
         shown[masked & (fate < 0.8)] = tokenizer.mask_token_id
         swap = masked & (fate >= 0.8) & (fate < 0.9)
         shown[swap] = rng.integers(len(tokenizer), size=int(swap.sum()))
         return {
             "input_ids": torch.from_numpy(shown),
-            "attention_mask": torch.from_numpy((labels != tokenizer.pad_token_id).astype(np.int64)),
+            "attention_mask": seen.long(),
             "masked": torch.from_numpy(masked),
             "labels": torch.from_numpy(labels),
             "scale": torch.full((len(labels),), 1 / max(1, masked.sum()), dtype=torch.float32),
@@ -57,14 +58,19 @@ class MaskedBatches:
         """Tokens of each batch, padding not counted."""
         return self.rows.tokens()
 
-    def _chosen(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def identity(self) -> str:
+        """A digest of the rows and their plan, and of how they are masked."""
+        return f"{self.rows.identity()} {self.seed} {self.whole_words}"
+
+    def _chosen(self, labels: np.ndarray, filling: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Which places are to be guessed: the 15 % of the smallest random numbers, one a token or one a word."""
-        special = np.isin(labels, self.tokenizer.all_special_ids)
+        special = np.isin(labels, self.tokenizer.all_special_ids) | filling
         wanted = np.maximum(1, np.rint(MASKED_SHARE * (~special).sum(1, keepdims=True)))
         drawn = rng.random(labels.shape)
         first = np.ones_like(special)
         if self.whole_words:
-            first = ~self._inside[labels]
+            first = ~self._inside[labels] | special
+            first[:, 1:] |= special[:, :-1]  # what follows a special token begins a word, however it is written
             first[:, 0] = True
             begins = np.maximum.accumulate(np.where(first, np.arange(labels.shape[1]), 0), axis=1)
             drawn = np.take_along_axis(drawn, begins, 1)

@@ -51,6 +51,8 @@ def material(objective: str, read: Read, *, docs: int, seed: int, positive_from:
 def _texts(corpus: pd.DataFrame, docs: int, seed: int) -> Held[list[str]]:
     valid = corpus[corpus["split"] == "valid"]
     held = valid.sample(min(docs, len(valid)), random_state=seed)["text"].tolist()
+    if len(held) < 2:
+        raise ValueError(f"{len(held)} texts are held out: one to choose by and one to judge are needed at least.")
     return Held(corpus.loc[corpus["split"] == "train", "text"].tolist(), held[::2], held[1::2])
 
 
@@ -69,8 +71,7 @@ def _categories(items: pd.DataFrame, docs: int, seed: int) -> Held[pd.DataFrame]
     out = rows["context"].map(lambda title: _draw(title, seed)) < HELD_OUT
     known = rows[~out]["label"].unique()
     held = rows[out & rows["label"].isin(known)]
-    held = held.sample(min(docs, len(held)), random_state=seed)
-    return Held(rows[~out], held[::2], held[1::2])
+    return Held(rows[~out], *_halves(held, docs, seed))
 
 
 def _together(pairs: pd.DataFrame, docs: int, seed: int, positive_from: int) -> Held[pd.DataFrame]:
@@ -86,8 +87,26 @@ def _together(pairs: pd.DataFrame, docs: int, seed: int, positive_from: int) -> 
             "The objective contrastive needs pairs that belong together in train and, of other contexts, in valid: "
             "lower positive_from, or use mlm."
         )
-    held = valid.sample(min(docs, len(valid)), random_state=seed)
-    return Held(train, held[::2], held[1::2])
+    return Held(train, *_halves(valid, docs, seed))
+
+
+def _halves(held: pd.DataFrame, docs: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """About `docs` rows in two halves that share no context, or what chose would judge itself.
+
+    Raises:
+        ValueError: a half would be empty.
+
+    """
+    order = sorted(held["context"].unique(), key=lambda context: _draw(context, seed + 1))
+    place = held["context"].map({context: at for at, context in enumerate(order)})
+    held = held.iloc[place.argsort(kind="stable").to_numpy()[:docs]]
+    second = held["context"].isin(set(order[1::2]))
+    if second.all() or not second.any():
+        raise ValueError(
+            f"Of what is held out there are {held['context'].nunique()} different contexts: two are needed at least, "
+            "one to choose by and one to judge; take more data, or use mlm."
+        )
+    return held[~second], held[second]
 
 
 def _draw(text: str, seed: int) -> float:

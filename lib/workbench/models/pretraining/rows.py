@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from transformers import PreTrainedTokenizerBase
 
-from workbench.models.batching import cut_batches, plan_batches, require_special, token_ids
+from workbench.models.batching import cut_batches, digest_of, pad, plan_batches, special_ids, token_ids
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,24 @@ class Rows:
         lengths = _lengths(self.rows)
         return np.array([lengths[rows].sum() for rows in self.plan])
 
+    def identity(self) -> str:
+        """A digest of the rows and their plan."""
+        return digest_of(self.rows, self.plan)
+
+    def padded(self, number: int, fill: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """A batch's rows, filled up to the longest, and which places are theirs: each (rows × longest)."""
+        rows = [self.rows[row] for row in self.plan[number]]
+        ids = pad(rows, fill)
+        return ids, torch.arange(ids.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]
+
 
 def text_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     """Texts as rows [CLS] … [SEP]; one longer than the tokenizer's `model_max_length` goes on in further rows."""
-    require_special(tokenizer)
+    begin, end, _ = special_ids(tokenizer)
     width = int(tokenizer.model_max_length) - 2
     ids = token_ids(tokenizer, texts)
     pieces = [text[at : at + width] for text in ids for at in range(0, len(text), width)]
-    return [[tokenizer.cls_token_id, *piece, tokenizer.sep_token_id] for piece in pieces]
+    return [[begin, *piece, end] for piece in pieces]
 
 
 def packed_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
@@ -37,11 +48,11 @@ def packed_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> lis
     A row may begin or end within a text, and only the last is shorter: worth it where texts are short beside the rows
     that the hardware likes. Batches of like length waste as little, and keep texts apart.
     """
-    require_special(tokenizer)
-    width, sep = int(tokenizer.model_max_length) - 2, tokenizer.sep_token_id
-    stream = [token for text in token_ids(tokenizer, texts) for token in (*text, sep)][:-1]
+    begin, end, _ = special_ids(tokenizer)
+    width = int(tokenizer.model_max_length) - 2
+    stream = [token for text in token_ids(tokenizer, texts) for token in (*text, end)][:-1]
     pieces = [stream[at : at + width] for at in range(0, len(stream), width)]
-    return [[tokenizer.cls_token_id, *piece, sep] for piece in pieces]
+    return [[begin, *piece, end] for piece in pieces]
 
 
 def training_rows(
