@@ -136,6 +136,35 @@ def test_other_families_are_adapted_too(family: str, name: str, tmp_path: Path) 
     assert losses[-1] < losses[0]
 
 
+def test_a_config_serves_many_models() -> None:
+    config = start().config
+    one = base.load_classifier(config, outputs=3)
+    methods.adapt(one, "lora")
+    other = base.load_classifier(config, outputs=3)
+    assert not any("lora" in name for name, _ in other.named_parameters())
+    methods.adapt(other, "adapter")
+    assert not any("lora" in name for name, _ in other.named_parameters())
+
+
+def test_a_model_that_is_not_merged_is_no_base_model(tmp_path: Path) -> None:
+    model = start()
+    methods.adapt(model, "lora")
+    base.save_model(model, base.load_tokenizer("tiny"), tmp_path)
+    for load in (base.load_encoder, base.load_masked_lm):
+        with pytest.raises(base.BaseModelError, match=r"fine-tuned by lora and not merged"):
+            load(tmp_path)
+    folder = base.save_model(methods.merge(model), base.load_tokenizer("tiny"), tmp_path / "merged")
+    assert base.load_encoder(folder).config.model_type == "bert"
+
+
+def test_a_prompt_leaves_room_for_its_text() -> None:
+    model = start()
+    methods.adapt(model, "prompt", {"size": 16})
+    long = {name: value[:, :1].repeat(1, 510) for name, value in rows().items()}
+    with pytest.raises(ValueError, match="set max_length to 496 or less"):
+        model(**long)
+
+
 def test_what_is_not_known_is_said() -> None:
     with pytest.raises(methods.MethodError, match="no method 'lorra', did you mean 'lora'"):
         methods.adapt(start(), "lorra")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import TrainerCallback
 
 from workbench.models import base, methods
 from workbench.models.batching import TextRows
@@ -122,6 +123,66 @@ def test_what_was_added_goes_through_the_same_training(tmp_path: Any) -> None:
     ranks = sum(int((value != 0).sum()) for name, value in model.named_parameters() if "lora_E" in name)
     layers = sum("lora_E" in name for name, _ in model.named_parameters())
     assert ranks == 4 * layers, "the ranks were not cut to what was asked"
+
+
+def test_a_checkpoint_of_another_training_is_not_taken_for_this_ones(tmp_path: Any) -> None:
+    rows = table("classes")
+    tokenizer, device = base.load_tokenizer("tiny", 16), choose_device("fp32", threads=1)
+    settings = TrainSettings(learning_rate=1e-2, evaluations=1, seed=2)
+
+    def weights(folder: Any, *, focal: float = 0.0, alpha: int = 16, last: str = "blue") -> torch.Tensor:
+        labelled = rows.assign(label=[*rows["label"][:-1], last])
+        task = task_for(labelled["label"], "classes", focal=focal)
+        batches = training_batches(
+            tokenizer, labelled, task, max_tokens=4000, batch_tokens=400, use_weights=False, seed=2
+        )
+        model = base.load_classifier("tiny", seed=1, outputs=3)
+        adaptation = methods.adapt(model, "lora", {"alpha": alpha}, seed=1)
+        fine_tune(
+            model, tokenizer, batches, labelled, task, adaptation, settings=settings, device=device, checkpoints=folder
+        )
+        return model.classifier.weight.detach().clone()
+
+    first = weights(tmp_path / "same")
+    assert torch.equal(weights(tmp_path / "same"), first)
+    for other in ({"focal": 2.0}, {"alpha": 64}, {"last": "red"}):
+        fresh = weights(tmp_path / str(other), **other)
+        assert not torch.equal(fresh, first)
+        assert torch.equal(weights(tmp_path / "same", **other), fresh)
+
+
+@pytest.mark.parametrize("name", ["lora", "prefix", "adalora"])
+def test_a_training_by_any_method_that_was_broken_off_ends_as_one_that_was_not(name: str, tmp_path: Any) -> None:
+    rows, task = table("classes"), task_for(table("classes")["label"], "classes")
+    tokenizer, device = base.load_tokenizer("tiny", 16), choose_device("fp32", threads=1)
+    batches = training_batches(tokenizer, rows, task, max_tokens=8000, batch_tokens=400, use_weights=False, seed=2)
+    settings = TrainSettings(learning_rate=1e-2, evaluations=4, patience=9, seed=2)
+
+    def run(folder: Any, stop: int = 0) -> dict[str, torch.Tensor]:
+        model = base.load_classifier("tiny", seed=1, outputs=3)
+        adaptation = methods.adapt(model, name, steps=len(batches), seed=1)
+        adaptation.callbacks.append(Stopping(stop))
+        fine_tune(
+            model, tokenizer, batches, rows, task, adaptation, settings=settings, device=device, checkpoints=folder
+        )
+        return methods.trained(model)
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", stop=int(0.6 * len(batches)))
+    parts = run(tmp_path / "parts")
+    assert all(torch.equal(parts[key], value) for key, value in whole.items())
+
+
+class Stopping(TrainerCallback):
+    """Breaks a training off at a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.step and state.global_step == self.step:
+            raise KeyboardInterrupt
 
 
 def test_labels_that_make_no_task_are_said() -> None:
