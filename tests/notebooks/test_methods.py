@@ -34,7 +34,7 @@ SETTINGS = {
         "base_model": "tiny", "compared": COMPARED, "users": {"valid": 100, "test": 100}, "evaluations": 1,
         "budget": {"max_tokens": 8000, "batch_tokens": 512, "max_length": 64, "frozen_layers": 1}, "trials": 2,
         "epsilons": [8.0], "dp": {"delta": 1.0e-5, "most": 2, "steps": 10, "batch_rows": 64, "rate": 2.0e-3},
-        "resamples": 50,
+        "resamples": 50, "choice": {"models": ["tfidf", "tiny"], "tokens": 4000, "milliseconds": 0, "megabytes": 100},
     },
 }  # fmt: skip
 
@@ -71,6 +71,14 @@ def test_a_model_of_the_shops_own_learns_by_three_objectives_in_turn(run: Path) 
 def test_it_is_fine_tuned_beside_random_weights_of_its_shape(run: Path) -> None:
     rows = metrics(run / "03_finetuning")
     assert {"adapted", "base", "adapted - base"} <= set(rows["subject"])
+
+
+def test_a_model_is_recommended_by_what_was_measured(run: Path) -> None:
+    rows = kept.table(run / "03a_methods", "choice").set_index("candidate")
+    assert set(rows.index) == {"tfidf", "tiny"}
+    assert rows["loss_4000"].is_monotonic_increasing
+    report = (run / "03a_methods/report.html").read_text(encoding="utf-8")
+    assert f"Recommended within these limits: {rows.index[0]}" in report
 
 
 def test_methods_are_compared_at_both_budgets(run: Path) -> None:

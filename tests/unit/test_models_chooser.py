@@ -54,7 +54,7 @@ def test_the_better_half_goes_on_with_twice_the_tokens() -> None:
     assert found.best == "slow"
     assert [each.asked for each in candidates.values()] == [[100, 200], [100, 200], [100], [100]]
     assert list(found.table.index) == ["slow", "fast", "poor", "poorer"]
-    assert found.table["loss after 200 tokens"].notna().tolist() == [True, True, False, False]
+    assert found.table["loss_200"].notna().tolist() == [True, True, False, False]
 
 
 def test_three_take_two_rounds_and_one_takes_one() -> None:
@@ -99,5 +99,5 @@ def test_real_candidates_are_measured(tmp_path: Path) -> None:
     assert table.loc["tiny", "megabytes"] == pytest.approx(4 * 2_054_913 / 1e6, rel=0.02)
     assert table.loc["tfidf", "megabytes"] < 0.1
     assert (table["milliseconds"] > 0).all()
-    assert table["loss after 3,000 tokens"].between(0, 1).all()
+    assert table["loss_3000"].between(0, 1).all()
     assert (table["seconds"] > 0).all()

@@ -44,8 +44,8 @@ class Limits:
 class Choice:
     """The recommended candidate, and the table that it was decided by: a row a candidate, the best first.
 
-    Columns: megabytes, milliseconds, out ("too large", "too slow", "diverged" or nothing), a column for each round with
-    the loss on valid (missing for who was not in it), and seconds in all.
+    Columns: megabytes, milliseconds, out ("too large", "too slow", "diverged" or nothing), seconds in all, and for each
+    round `loss_` and its tokens: the loss on valid, missing for who was not in it.
     """
 
     best: str
@@ -144,7 +144,7 @@ def choose(
         raise ChoiceError(f"No candidate is within the limits ({costs}): raise them, or name smaller ones.")
     order: list[str] = []
     while left:
-        column, losses = f"loss after {tokens:,} tokens", {}
+        column, losses = f"loss_{tokens}", {}
         for name in left:
             began = time.perf_counter()
             losses[name] = found[name][column] = _loss(candidates[name], tokens, place)
