@@ -105,7 +105,7 @@ def test_each_pairs_gradient_is_clipped_and_then_all_are_summed() -> None:
     loss = task_loss(task)
 
     def batch(rows: list[int]) -> private.PoissonBatches:
-        return private.PoissonBatches(texts, targets, [np.array(rows)], expected=1.0)
+        return private.PoissonBatches(texts, targets, np.ones(len(ROWS)), [np.array(rows)], expected=1.0)
 
     expected = [torch.zeros_like(value) for value in free]
     for row in range(7):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from workbench.display.style import MUTED, PALETTE
+from workbench.display.style import MUTED, PALETTE, taken
 
 METRIC, NAME = "pr_auc", "PR-AUC"
 
@@ -34,7 +34,7 @@ def quality_figure(tables: Mapping[str, pd.DataFrame]) -> Figure:
             axis.plot(row["value"], row["subject"], "o", color=color, ms=7)
         axis.set(title=budget, xlabel=f"{NAME} on test")
     axes[0][0].invert_yaxis()
-    return _done(figure)
+    return taken(figure)
 
 
 def importance_figure(shares: pd.Series, trials: int) -> Figure:
@@ -43,7 +43,7 @@ def importance_figure(shares: pd.Series, trials: int) -> Figure:
     axis.barh(list(shares.index), shares, color=PALETTE[0], height=0.6)
     axis.invert_yaxis()
     axis.set(title=f"What mattered in {trials} trials", xlabel="share of the variance explained (fANOVA)")
-    return _done(figure)
+    return taken(figure)
 
 
 def private_figure(rows: pd.DataFrame, without: Mapping[str, float]) -> Figure:
@@ -62,7 +62,7 @@ def private_figure(rows: pd.DataFrame, without: Mapping[str, float]) -> Figure:
     )
     axis.set_xticks(place, [f"{epsilon:g}" for epsilon in rows["epsilon"]])
     axis.legend(loc="best")
-    return _done(figure)
+    return taken(figure)
 
 
 def learned(tables: Mapping[str, pd.DataFrame], costs: pd.DataFrame, private: pd.DataFrame) -> str:
@@ -102,8 +102,3 @@ def _against_the_first(table: pd.DataFrame) -> str:
     told = [f"{words} {', '.join(others[chosen])}" for words, chosen in groups.items() if chosen.any()]
     best = _alone(table).sort_values("value").iloc[-1]
     return f"{'; '.join(told)}. The highest {NAME} is {best['value']:.3f} ({best['subject']})."
-
-
-def _done(figure: Figure) -> Figure:
-    plt.close(figure)
-    return figure

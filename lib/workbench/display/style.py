@@ -4,8 +4,10 @@ import logging
 from importlib.util import find_spec
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib import font_manager
+from matplotlib.figure import Figure
 
 PALETTE = ["#20639b", "#ed553b", "#3caea3", "#f6a01a", "#6f4a8e", "#8a8d91"]
 MUTED = "#8a8d91"
@@ -35,6 +37,12 @@ def apply_style() -> None:
             "legend.frameon": False,
         },
     )
+
+
+def taken(figure: Figure) -> Figure:
+    """Take a figure from pyplot, so that a notebook shows it once, as the cell's value."""
+    plt.close(figure)
+    return figure
 
 
 def _chinese_font() -> str:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from workbench.display.style import MUTED, PALETTE
+from workbench.display.style import MUTED, PALETTE, taken
 
 NAMES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "brier": "Brier score"}
 HELD_OUT = {
@@ -38,7 +38,7 @@ def training_curves(curves: Mapping[str, pd.DataFrame], held_out: str = "eval_lo
     left.set(title="Training", xlabel="thousand tokens seen", ylabel="loss (nats)")
     right.set(title="Held out", xlabel="thousand tokens seen", ylabel=label)
     right.legend(loc="best")
-    return _done(figure)
+    return taken(figure)
 
 
 def before_after(table: pd.DataFrame) -> Figure:
@@ -57,7 +57,7 @@ def before_after(table: pd.DataFrame) -> Figure:
             axis.set_xlim(left=1)
         else:
             axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    return _done(figure)
+    return taken(figure)
 
 
 def comparison_figure(table: pd.DataFrame) -> Figure:
@@ -70,7 +70,7 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
         axis.set_title(NAMES.get(metric, metric))
         axis.set_xlabel("lower is better" if metric in LOWER_IS_BETTER else "higher is better")
     axes[0, 0].invert_yaxis()
-    return _done(figure)
+    return taken(figure)
 
 
 def reliability_figure(table: pd.DataFrame) -> Figure:
@@ -83,7 +83,7 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     axis.set(xscale="log", yscale="log", xlabel="predicted rate", ylabel="observed rate")
     axis.set_title("Of pairs given p, what share is positive?")
     axis.legend(title=None)
-    return _done(figure)
+    return taken(figure)
 
 
 def learned_pretraining(tables: Mapping[str, pd.DataFrame], tokens: int, seconds: float) -> str:
@@ -170,9 +170,3 @@ def _intervals(axis: Axes, rows: pd.DataFrame) -> None:
             f"{row['value']:.4g}", (row["value"], row["subject"]), (0, 9), textcoords="offset points", ha="center"
         )
     axis.margins(x=0.2, y=0.35)
-
-
-def _done(figure: Figure) -> Figure:
-    """Take the figure from pyplot, so that a notebook shows it once, as the cell's value."""
-    plt.close(figure)
-    return figure

@@ -44,8 +44,7 @@ class TextClassifier(PreTrainedModel):
             inputs["token_type_ids"] = token_type_ids
         hidden = self.base_model(**inputs).last_hidden_state.float()
         single = token_type_ids.amax(1, keepdim=True) == 0
-        read = (torch.where(single, 1, token_type_ids) * attention_mask).unsqueeze(-1)
-        h = (hidden * read).sum(1) / read.sum(1)
+        h = mean_over(hidden, torch.where(single, 1, token_type_ids) * attention_mask)
         with torch.autocast(h.device.type, enabled=False):  # in bf16 a logit has 8 bits, and many pairs would tie
             return SequenceClassifierOutput(logits=self.classifier(self.dropout(h)))
 
@@ -63,3 +62,8 @@ class TextClassifier(PreTrainedModel):
             trained = {id(parameter) for block in blocks[layers:] for parameter in block.parameters()}
             for parameter in self.base_model.parameters():
                 parameter.requires_grad = parameter.requires_grad and id(parameter) in trained
+
+
+def mean_over(hidden: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """The mean (rows × hidden) of hidden states (rows × length × hidden) over the places (rows × length) that are 1."""
+    return (hidden * places[..., None]).sum(1) / places.sum(1, keepdim=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -17,8 +17,12 @@ from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.finetuning import LabelledBatches, fine_tune, task_loss, training_batches
+from workbench.models.search import Pruning
 from workbench.models.tasks import Task
 from workbench.models.training import Batch, Loss, TrainingError, TrainSettings
+
+if TYPE_CHECKING:
+    import optuna
 
 WARM_UP = 2  # steps that are not counted
 
@@ -159,6 +163,35 @@ def learn(
             continue
         found.append(Learned(model, rate, result.best, result.tokens, result.seconds, ()))
     return replace(min(found, key=lambda each: each.best), diverged=tuple(diverged))
+
+
+def trial_of(
+    start: Start,
+    method: str,
+    options: methods.Options,
+    rate: float,
+    material: Material,
+    tokens: int,
+    *,
+    settings: TrainSettings,
+    device: Device,
+    place: Callable[[str], str | Path | Keeper],
+) -> Callable[[dict[str, Any], "optuna.Trial"], float]:
+    """What `search` runs: a training with what was drawn (learning_rate, or options of the method), and its loss.
+
+    What is not drawn is as given here.
+    """
+
+    def run(drawn: dict[str, Any], trial: "optuna.Trial") -> float:
+        own = {name: value for name, value in drawn.items() if name != "learning_rate"}
+        found = learn(
+            start, method, {**options, **own}, [drawn.get("learning_rate", rate)], material, tokens, settings=settings,
+            device=device, place=lambda name: place(f"trial-{trial.number}-{name}"),
+            callbacks=[Pruning(trial, material.task.better)],
+        )  # fmt: skip
+        return found.best
+
+    return run
 
 
 def equal_time(step_times: Mapping[str, float], max_tokens: int) -> dict[str, int]:

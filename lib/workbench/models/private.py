@@ -21,11 +21,11 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from workbench.models import methods
-from workbench.models.batching import TextRows, digest_of
+from workbench.models.batching import TextRows
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
-from workbench.models.finetuning import judge, task_loss, text_rows
+from workbench.models.finetuning import LabelledBatches, judge, task_loss, text_rows
 from workbench.models.scoring import merged_apart
 from workbench.models.tasks import Task
 from workbench.models.training import Batch, TrainResult, TrainSettings, train
@@ -88,32 +88,15 @@ class Private:
 
 
 @dataclass(frozen=True)
-class PoissonBatches:
+class PoissonBatches(LabelledBatches):
     """Batches in which each row is with the same probability, whatever the others do."""
 
-    texts: TextRows
-    targets: np.ndarray
-    plan: list[np.ndarray]
     expected: float  # rows of a batch
     whole = True  # in parts, after a full memory, gradients of some pairs could count twice
 
-    def __len__(self) -> int:
-        return len(self.plan)
-
     def __getitem__(self, number: int) -> Batch:
-        if number >= len(self.plan):
-            raise IndexError(number)
-        rows = self.plan[number]
-        share = torch.full((len(rows),), 1 / self.expected, dtype=torch.float32)  # not of the rows that happened
-        return {**self.texts.batch(rows), "labels": torch.from_numpy(self.targets[rows]), "scale": share}
-
-    def tokens(self) -> np.ndarray:
-        """Tokens of each batch, padding not counted."""
-        return np.array([self.texts.lengths[rows].sum() for rows in self.plan])
-
-    def identity(self) -> str:
-        """A digest of texts, targets and plan, which no other training draws again."""
-        return digest_of(self.texts.identity(), self.targets, self.plan)
+        batch = super().__getitem__(number)
+        return {**batch, "scale": torch.full_like(batch["scale"], 1 / self.expected)}  # not of the rows that happened
 
 
 def check(method: str, task: Task) -> None:
@@ -174,18 +157,12 @@ def train_privately(
     check(method, task)
     given = len(rows)
     rows = _capped(rows, budget.most)
-    sample_rate = batch_rows / len(rows)
-    if batch_rows < FEWEST or sample_rate > 1:
-        raise PrivacyError(
-            f"Batches of {batch_rows} of {len(rows)} pairs cannot be trained privately: take {FEWEST} to {len(rows)}."
-        )
+    sample_rate = _sample_rate(batch_rows, len(rows))
     noise = noise_for(budget, sample_rate, steps)
     methods.adapt(model, method, options, seed=settings.seed)
     device.place(model)
     before = {name: value.clone() for name, value in methods.trained(model).items()}
-    batches = PoissonBatches(
-        text_rows(tokenizer, rows), task.targets(rows["label"]), _plan(len(rows), sample_rate, steps), batch_rows
-    )
+    batches = _batches(tokenizer, rows, task, sample_rate, steps)
     with _each_gradient(model):
         result = train(
             model,
@@ -246,6 +223,24 @@ def _capped(rows: pd.DataFrame, most: int) -> pd.DataFrame:
         raise PrivacyError("A budget for units of several pairs needs their column user_id, filled in every row.")
     order = np.argsort(_uniform(len(rows)), kind="stable")
     return rows.iloc[order].groupby("user_id", sort=False).head(most).reset_index(drop=True)
+
+
+def _sample_rate(batch_rows: int, rows: int) -> float:
+    """With what probability a row is in a batch."""
+    if not FEWEST <= batch_rows <= rows:
+        raise PrivacyError(
+            f"Batches of {batch_rows} of {rows} pairs cannot be trained privately: take {FEWEST} to {rows}."
+        )
+    return batch_rows / rows
+
+
+def _batches(
+    tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, rate: float, steps: int
+) -> PoissonBatches:
+    """Batches drawn at this rate; which rows are in one is nobody's to know."""
+    plan = _plan(len(rows), rate, steps)
+    targets = task.targets(rows["label"])
+    return PoissonBatches(text_rows(tokenizer, rows), targets, np.ones(len(rows)), plan, rate * len(rows))
 
 
 def _plan(rows: int, rate: float, steps: int) -> list[np.ndarray]:

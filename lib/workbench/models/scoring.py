@@ -10,8 +10,8 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from workbench.models import methods
-from workbench.models.batching import TextRows, cut_batches, pad, special_ids, token_ids
-from workbench.models.classifier import TextClassifier
+from workbench.models.batching import TextRows, cut_batches
+from workbench.models.classifier import TextClassifier, mean_over
 from workbench.models.device import Device
 
 
@@ -73,16 +73,18 @@ def embed_texts(
     """Unit vectors (texts × hidden, float32): the mean over a text's tokens, as MiniLM's sentence model was trained."""
     number: dict[str, int] = {}
     where = np.array([number.setdefault(text, len(number)) for text in texts], dtype=int)
-    cls, sep, fill = special_ids(tokenizer)
-    ids = [[cls, *text[: tokenizer.model_max_length - 2], sep] for text in token_ids(tokenizer, list(number))]
-    lengths = np.array([len(text) for text in ids], dtype=int)
+    distinct = TextRows(tokenizer, list(number))
     device.place(model)
-    vectors = np.empty((len(ids), model.config.hidden_size), dtype=np.float32)
-    for rows in cut_batches(lengths, batch_tokens, np.argsort(lengths, kind="stable")):
-        input_ids = pad([ids[row] for row in rows], fill).to(device.device)
-        seen = (torch.arange(input_ids.shape[1]) < torch.from_numpy(lengths[rows])[:, None]).to(device.device)
+    vectors = np.empty((len(distinct), model.config.hidden_size), dtype=np.float32)
+    for rows in cut_batches(distinct.lengths, batch_tokens, np.argsort(distinct.lengths, kind="stable")):
+        batch = device.move(distinct.batch(rows))
         with device.autocast():
-            hidden = model(input_ids, attention_mask=seen.long()).last_hidden_state
-        mean = (hidden.float() * seen[..., None]).sum(1) / seen.sum(1, keepdim=True)
-        vectors[rows] = torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
+            found = unit_vectors(model, batch["input_ids"], batch["attention_mask"])
+        vectors[rows] = found.cpu().numpy()
     return vectors[where]
+
+
+def unit_vectors(model: torch.nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Unit vectors (rows × hidden, float32) of an encoder: the mean over a row's tokens."""
+    hidden = model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
+    return torch.nn.functional.normalize(mean_over(hidden, attention_mask), dim=-1)

@@ -117,9 +117,8 @@ def pretrain(
         tensorboard=tensorboard,
     )  # fmt: skip
     table = pd.DataFrame({"before": before, "after": judge(model)}).T
-    encoder: Any = (
-        model.base_model if objective == "classification" else model
-    )  # its head knows classes of no later use
+    # the head of a classification knows classes that are of no later use
+    encoder: Any = model.base_model if objective == "classification" else model
     return Pretrained(encoder, result, table, batches)
 
 

@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerBase
 
 from workbench.models.batching import special_ids
 from workbench.models.device import Device
-from workbench.models.pretraining.rows import Rows, judged
+from workbench.models.pretraining.guesses import judge
+from workbench.models.pretraining.rows import Rows
 from workbench.models.training import Batch
 
 IGNORED = -100
@@ -48,27 +49,17 @@ class CausalBatches:
 
 def causal_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Cross-entropy of each next token, each row scaled by `scale` (1 / tokens that its batch guesses)."""
-    logits, truth = _guesses(model, batch)
-    losses = cross_entropy(logits.transpose(1, 2), truth, ignore_index=IGNORED, reduction="none")
-    return (losses.sum(1) * batch["scale"]).sum()
+    given = batch["labels"][:, 1:] != IGNORED
+    losses = cross_entropy(*_guesses(model, batch), reduction="none")
+    return (losses * batch["scale"][:, None].expand(given.shape)[given]).sum()
 
 
-@torch.inference_mode()
 def causal_numbers(model: torch.nn.Module, batches: CausalBatches, device: Device) -> dict[str, float]:
-    """Loss (nats a token), perplexity = exp(loss), next_accuracy of the guesses, and how many were guessed."""
-    device.place(model)
-    loss, right, guessed = 0.0, 0, 0
-    for number in range(len(batches)):
-        batch = device.move(batches[number])
-        with device.autocast():
-            logits, truth = _guesses(model, batch)
-        given = truth != IGNORED
-        loss += float(cross_entropy(logits[given], truth[given], reduction="sum"))
-        right += int((logits.argmax(-1) == truth)[given].sum())
-        guessed += int(given.sum())
-    return judged(loss, guessed) | {"next_accuracy": right / guessed}
+    """How well next tokens are guessed: loss, perplexity, guessed and next_accuracy (see `guesses.judge`)."""
+    return judge(model, batches, _guesses, "next_accuracy", device)
 
 
 def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-    return logits[:, :-1].float(), batch["labels"][:, 1:]
+    truth = batch["labels"][:, 1:]
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
+    return logits[truth != IGNORED].float(), truth[truth != IGNORED]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from workbench.models.batching import TextRows, digest_of, plan_batches
 from workbench.models.device import Device
-from workbench.models.scoring import embed_texts
+from workbench.models.scoring import embed_texts, unit_vectors
 from workbench.models.training import Batch
 
 TEMPERATURE = 0.05  # by which cosines are divided, as sentence-transformers does
@@ -89,8 +89,8 @@ def contrastive_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 
     A pair that shares its context or its candidate with another is no negative of it: it would teach what is false.
     """
-    contexts = _vectors(model, batch["input_ids"], batch["attention_mask"])
-    candidates = _vectors(model, batch["candidate_ids"], batch["candidate_mask"])
+    contexts = unit_vectors(model, batch["input_ids"], batch["attention_mask"])
+    candidates = unit_vectors(model, batch["candidate_ids"], batch["candidate_mask"])
     same = (batch["names"][:, None, :] == batch["names"][None, :, :]).any(-1)
     same.fill_diagonal_(False)
     scores = (contexts @ candidates.T / TEMPERATURE).masked_fill(same, float("-inf"))
@@ -128,9 +128,3 @@ def _embedded(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], device: Device
 ) -> np.ndarray:
     return embed_texts(model, tokenizer, texts, device).astype(np.float64)
-
-
-def _vectors(model: torch.nn.Module, input_ids: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """Unit vectors (rows × hidden): the mean over a text's tokens."""
-    hidden = model(input_ids=input_ids, attention_mask=seen).last_hidden_state.float()
-    return normalize((hidden * seen[..., None]).sum(1) / seen.sum(1, keepdim=True), dim=-1)

@@ -11,7 +11,8 @@ from transformers import PreTrainedTokenizerBase
 
 from workbench.models.batching import special_ids
 from workbench.models.device import Device
-from workbench.models.pretraining.rows import Rows, judged
+from workbench.models.pretraining.guesses import judge
+from workbench.models.pretraining.rows import Rows
 from workbench.models.training import Batch
 from workbench.models.vocabulary import continues
 
@@ -111,21 +112,14 @@ def masked_logits(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 def masked_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Cross-entropy over the masked places only, each row scaled by `scale` (1 / masked places of its batch)."""
     masked = batch["masked"]
-    losses = cross_entropy(masked_logits(model, batch).float(), batch["labels"][masked], reduction="none")
+    losses = cross_entropy(*_guesses(model, batch), reduction="none")
     return (losses * batch["scale"][:, None].expand(masked.shape)[masked]).sum()
 
 
-@torch.inference_mode()
 def masked_numbers(model: torch.nn.Module, batches: MaskedBatches, device: Device) -> dict[str, float]:
-    """Loss (nats a masked token), perplexity = exp(loss), masked_accuracy of the guesses, and how many were guessed."""
-    device.place(model)
-    loss, right, guessed = 0.0, 0, 0
-    for number in range(len(batches)):
-        batch = device.move(batches[number])
-        with device.autocast():
-            logits = masked_logits(model, batch)
-        truth = batch["labels"][batch["masked"]]
-        loss += float(cross_entropy(logits.float(), truth, reduction="sum"))
-        right += int((logits.argmax(-1) == truth).sum())
-        guessed += len(truth)
-    return judged(loss, guessed) | {"masked_accuracy": right / guessed}
+    """How well the masked tokens are guessed: loss, perplexity, guessed and masked_accuracy (see `guesses.judge`)."""
+    return judge(model, batches, _guesses, "masked_accuracy", device)
+
+
+def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    return masked_logits(model, batch).float(), batch["labels"][batch["masked"]]

@@ -76,11 +76,5 @@ def held_out_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, b
     return Rows(rows, list(cut_batches(lengths, batch_tokens, np.argsort(lengths, kind="stable"))))
 
 
-def judged(loss: float, guessed: int) -> dict[str, float]:
-    """What language models are compared by, from the sum of the losses (nats) of all tokens that were guessed."""
-    mean = loss / guessed
-    return {"loss": mean, "perplexity": float(np.exp(min(mean, 700.0))), "guessed": float(guessed)}
-
-
 def _lengths(rows: Sequence[Sequence[int]]) -> np.ndarray:
     return np.array([len(row) for row in rows], dtype=int)

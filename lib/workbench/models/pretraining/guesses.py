@@ -1,0 +1,30 @@
+"""How well a language model guesses, whatever it guesses: hidden words or next ones."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from workbench.models.device import Device
+from workbench.models.training import Batch, Batches
+
+Guess = Callable[[torch.nn.Module, Batch], tuple[torch.Tensor, torch.Tensor]]
+"""A model and a batch → logits (guesses × vocabulary, float32) and what was right (guesses)."""
+
+
+@torch.inference_mode()
+def judge(model: torch.nn.Module, batches: Batches, guess: Guess, accuracy: str, device: Device) -> dict[str, float]:
+    """Loss (nats a guess), perplexity = exp(loss), how many were guessed, and how many rightly, named `accuracy`."""
+    device.place(model)
+    loss, right, guessed = 0.0, 0, 0
+    for number in range(len(batches)):
+        batch = device.move(batches[number])
+        with device.autocast():
+            logits, truth = guess(model, batch)
+        loss += float(cross_entropy(logits, truth, reduction="sum"))
+        right += int((logits.argmax(-1) == truth).sum())
+        guessed += len(truth)
+    mean = loss / guessed
+    perplexity = float(np.exp(min(mean, 700.0)))
+    return {"loss": mean, "perplexity": perplexity, "guessed": float(guessed), accuracy: right / guessed}
