@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from workbench.display.style import MUTED, PALETTE, taken
 
@@ -44,12 +44,12 @@ def training_curves(curves: Mapping[str, pd.DataFrame], held_out: str = "eval_lo
 def before_after(table: pd.DataFrame) -> Figure:
     """What was measured on held-out rows, a panel a number: a bar each for the rows "before" and "after"."""
     shown = [name for name in table if name in HELD_OUT]
-    figure, axes = plt.subplots(1, len(shown), figsize=(4 * len(shown), 2.6), squeeze=False)
+    size = (4.5 * len(shown), 2.6)
+    figure, axes = plt.subplots(1, len(shown), figsize=size, sharey=True, squeeze=False)
     for axis, column in zip(axes[0], shown, strict=True):
         form = "{:,.0f}" if column == "perplexity" else "{:.1%}"
         bars = axis.barh(list(table.index), table[column], color=[MUTED, PALETTE[0]], height=0.6)
         axis.bar_label(bars, [form.format(value) for value in table[column]], padding=4)
-        axis.invert_yaxis()
         axis.set(title=f"{HELD_OUT[column]} ({'lower' if column == 'perplexity' else 'higher'} is better)")
         axis.margins(x=0.25)
         if column == "perplexity":
@@ -57,6 +57,7 @@ def before_after(table: pd.DataFrame) -> Figure:
             axis.set_xlim(left=1)
         else:
             axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0][0].invert_yaxis()
     return taken(figure)
 
 
@@ -81,6 +82,10 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     low, high = seen[["predicted", "observed"]].min().min(), seen[["predicted", "observed"]].max().max()
     axis.plot([low, high], [low, high], "--", color=MUTED, lw=1, zorder=0)
     axis.set(xscale="log", yscale="log", xlabel="predicted rate", ylabel="observed rate")
+    for side in (axis.xaxis, axis.yaxis):  # within a decade or two labels of every step would lie on each other
+        side.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        side.set_major_formatter(StrMethodFormatter("{x:g}"))
+        side.set_minor_formatter(NullFormatter())
     axis.set_title("Of pairs given p, what share is positive?")
     axis.legend(title=None)
     return taken(figure)
