@@ -106,7 +106,7 @@ def pair_scorer(
 
 
 def judge(
-    tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device, batch_tokens: int = 4096
+    tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device, batch_tokens: int = 0
 ) -> Evaluate:
     """What gives a model's numbers on labelled rows, by their column `weight` where they have one."""
     texts, targets = text_rows(tokenizer, rows), task.targets(rows["label"])
@@ -126,7 +126,7 @@ def fine_tune(
     device: Device,
     checkpoints: str | Path | Keeper,
     tensorboard: str | Path | None = None,
-    batch_tokens: int = 4096,
+    batch_tokens: int = 0,
 ) -> TrainResult:
     """Train in place on `batches`; stops early, and keeps the best weights, by the task's loss on `valid`'s rows.
 

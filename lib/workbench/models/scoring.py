@@ -13,6 +13,7 @@ from workbench.models import methods
 from workbench.models.batching import TextRows, cut_batches
 from workbench.models.classifier import TextClassifier, mean_over
 from workbench.models.device import Device
+from workbench.models.unpadded import without_padding
 
 
 def score_pairs(
@@ -22,7 +23,7 @@ def score_pairs(
     candidates: Sequence[str],
     device: Device,
     *,
-    batch_tokens: int = 4096,
+    batch_tokens: int = 0,
 ) -> np.ndarray:
     """The logit of every pair (context, candidate), float32, in the order given.
 
@@ -39,18 +40,17 @@ def score_pairs(
 
 
 @torch.inference_mode()
-def score_texts(model: TextClassifier, texts: TextRows, device: Device, batch_tokens: int = 4096) -> np.ndarray:
+def score_texts(model: TextClassifier, texts: TextRows, device: Device, batch_tokens: int = 0) -> np.ndarray:
     """The logits of every row of `texts`, float32: (rows) of a head of one logit, else (rows × outputs).
 
-    Rows sorted by length share batches of at most `batch_tokens`.
+    Rows sorted by length share batches of at most `batch_tokens`; 0 leaves that to the device.
     """
-    device.place(model)
+    model = device.compact(model)
     scores = np.empty((len(texts), int(model.config.num_labels or 1)), dtype=np.float32)
-    for rows in cut_batches(texts.lengths, batch_tokens, np.argsort(texts.lengths, kind="stable")):
-        batch = device.move(texts.batch(rows))
-        with device.autocast():
-            logits = model(**batch).logits
-        scores[rows] = logits.cpu().numpy()
+    order = np.argsort(texts.lengths, kind="stable")
+    with without_padding(model, device):
+        for rows in cut_batches(texts.lengths, batch_tokens or device.at_once, order):
+            scores[rows] = model(**device.move(texts.batch(rows))).logits.cpu().numpy()
     return scores[:, 0] if scores.shape[1] == 1 else scores
 
 
@@ -68,19 +68,19 @@ def embed_texts(
     texts: Sequence[str],
     device: Device,
     *,
-    batch_tokens: int = 4096,
+    batch_tokens: int = 0,
 ) -> np.ndarray:
     """Unit vectors (texts × hidden, float32): the mean over a text's tokens, as MiniLM's sentence model was trained."""
     number: dict[str, int] = {}
     where = np.array([number.setdefault(text, len(number)) for text in texts], dtype=int)
     distinct = TextRows(tokenizer, list(number))
-    device.place(model)
+    model = device.compact(model)
     vectors = np.empty((len(distinct), model.config.hidden_size), dtype=np.float32)
-    for rows in cut_batches(distinct.lengths, batch_tokens, np.argsort(distinct.lengths, kind="stable")):
-        batch = device.move(distinct.batch(rows))
-        with device.autocast():
-            found = unit_vectors(model, batch["input_ids"], batch["attention_mask"])
-        vectors[rows] = found.cpu().numpy()
+    order = np.argsort(distinct.lengths, kind="stable")
+    with without_padding(model, device):
+        for rows in cut_batches(distinct.lengths, batch_tokens or device.at_once, order):
+            batch = device.move(distinct.batch(rows))
+            vectors[rows] = unit_vectors(model, batch["input_ids"], batch["attention_mask"]).cpu().numpy()
     return vectors[where]
 
 

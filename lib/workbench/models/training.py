@@ -22,6 +22,7 @@ from transformers.integrations import TensorBoardCallback
 
 from workbench.models.checkpoints import STATE, Keeper, ended, last_checkpoint, opened
 from workbench.models.device import Device
+from workbench.models.unpadded import without_padding
 
 Batch = dict[str, torch.Tensor]
 Loss = Callable[[torch.nn.Module, Batch], torch.Tensor]
@@ -61,6 +62,9 @@ class TrainSettings:
     evaluations: int = 4  # on valid, spread over the training; checkpoints are written with them
     patience: int = 2  # evaluations without a gain before it stops
     seed: int = 0
+    dropout: float | None = (
+        None  # in place of the base model's own; short trainings see no text often enough to need it
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ def train(
     that was broken off starts anew, because something of it is in no checkpoint.
     """
     tokens = batches.tokens()
+    _set_dropout(model, settings.dropout)
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     method = getattr(model.config, "method", None)
     description = f"{settings} {better} {device.device.type} {device.precision} {trained} {method} {what}"
@@ -119,7 +124,8 @@ def train(
             trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
             trainer._load_best_model()
         else:
-            trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
+            with without_padding(model, device):
+                trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
     model.eval()
     return _result(trainer, tokens, time.perf_counter() - start)
 
@@ -247,6 +253,12 @@ class _BatchTrainer(Trainer):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+
+def _set_dropout(model: PreTrainedModel, share: float | None) -> None:
+    for part in model.modules():
+        if share is not None and isinstance(part, torch.nn.Dropout):
+            part.p = share
 
 
 def _groups(model: PreTrainedModel, settings: TrainSettings) -> list[dict[str, Any]]:
