@@ -20,13 +20,17 @@ from transformers import (
 )
 from transformers.integrations import TensorBoardCallback
 
-from workbench.models.checkpoints import STATE, Keeper, ended, last_checkpoint, opened
+from workbench.models.checkpoints import STATE, Keeper, ended, kept, last_checkpoint, opened, writing
 from workbench.models.device import Device
+from workbench.models.saving import saving
 
 Batch = dict[str, torch.Tensor]
 Loss = Callable[[torch.nn.Module, Batch], torch.Tensor]
 Evaluate = Callable[[Any], dict[str, float]]
 Wrap = Callable[[torch.optim.Optimizer], torch.optim.Optimizer]
+
+
+TINY, HUGE = 1e-12, 1e38  # what is smaller moves no weight; a float32 is no larger
 
 
 class TrainingError(RuntimeError):
@@ -61,6 +65,14 @@ class TrainSettings:
     evaluations: int = 4  # on valid, spread over the training; checkpoints are written with them
     patience: int = 2  # evaluations without a gain before it stops
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("learning_rate", TINY, HUGE), ("head_factor", TINY, HUGE), ("warmup", 0, 1), ("weight_decay", 0, HUGE),
+            ("clip", 0, HUGE), ("evaluations", 1, HUGE), ("patience", 1, HUGE),
+        ):  # fmt: skip
+            if not least <= (value := getattr(self, name)) <= most:
+                raise ValueError(f"{name} is {value:g}: choose a value from {least:g} to {most:g}.")
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,9 @@ def train(
     training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer.
     `what` says what else makes it another training: the task, constants of the loss. With `resumes` False a training
     that was broken off starts anew, because something of it is in no checkpoint.
+
+    Raises `TrainingError` where it cannot go on, and `SaveError` where a checkpoint cannot be written; the last good
+    one stays where it is.
     """
     tokens = batches.tokens()
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
@@ -111,7 +126,8 @@ def train(
         arguments = _arguments(folder, len(batches), better, settings, device)
         called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
         if tensorboard is not None:
-            called.append(_tensorboard(tensorboard))
+            with saving("The curve", Path(tensorboard)):
+                called.append(_tensorboard(tensorboard))
         trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called, wrap)
         start = time.perf_counter()
         checkpoint = last_checkpoint(folder)
@@ -119,7 +135,13 @@ def train(
             trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
             trainer._load_best_model()
         else:
-            trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
+            try:
+                trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
+            except TrainingError as error:
+                raise TrainingError(f"{error} {kept(checkpoints, folder)}") from error
+            except OSError:  # of a checkpoint it is said already
+                with saving("The curve", Path(tensorboard or folder)):
+                    raise
     model.eval()
     return _result(trainer, tokens, time.perf_counter() - start)
 
@@ -235,18 +257,27 @@ class _BatchTrainer(Trainer):
             raise TrainingError(self._not_finite("gradient"))
         return norm
 
-    def _not_finite(self, what: str) -> str:
+    def _not_finite(self, what: str, steps: int = 1) -> str:
+        step = self.state.global_step + steps
         return (
-            f"The {what} became infinite or NaN at step {self.state.global_step + 1}: "
+            f"The {what} became infinite or NaN at step {step} of {self.state.max_steps}, on batches[{step - 1}]: "
             f"try a learning rate below {self.settings.learning_rate:g}, or precision fp32."
         )
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Numbers on valid, named eval_…, logged and shown to the callbacks."""
         metrics = {f"eval_{name}": value for name, value in self.evaluate_model(self.model).items()}
+        if not np.isfinite(metrics[f"eval_{self.args.metric_for_best_model}"]):
+            raise TrainingError(self._not_finite(f"{self.args.metric_for_best_model} on valid", steps=0))
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        if not self.args.should_save:  # the first process does
+            return super()._save_checkpoint(model, trial)
+        with writing(Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")):
+            super()._save_checkpoint(model, trial)
 
 
 def _groups(model: PreTrainedModel, settings: TrainSettings) -> list[dict[str, Any]]:
