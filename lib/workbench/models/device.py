@@ -76,6 +76,8 @@ def choose_device(precision: str = "auto", threads: int = 0, remembered: str | N
     """
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"Precision {precision!r} is unknown: use 'auto', 'fp32' or 'bf16'.")
+    if threads < 0:
+        raise ValueError(f"threads is {threads}: give a number of threads, or 0 for as many as there are cores.")
     if threads > 0:
         torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -20,14 +20,18 @@ from transformers import (
 )
 from transformers.integrations import TensorBoardCallback
 
-from workbench.models.checkpoints import STATE, Keeper, ended, last_checkpoint, opened
+from workbench.models.checkpoints import STATE, Keeper, ended, kept, last_checkpoint, opened, writing
 from workbench.models.device import Device
+from workbench.models.saving import saving
 from workbench.models.unpadded import without_padding
 
 Batch = dict[str, torch.Tensor]
 Loss = Callable[[torch.nn.Module, Batch], torch.Tensor]
 Evaluate = Callable[[Any], dict[str, float]]
 Wrap = Callable[[torch.optim.Optimizer], torch.optim.Optimizer]
+
+
+TINY, HUGE = 1e-12, 1e38  # what is smaller moves no weight; a float32 is no larger
 
 
 class TrainingError(RuntimeError):
@@ -62,9 +66,16 @@ class TrainSettings:
     evaluations: int = 4  # on valid, spread over the training; checkpoints are written with them
     patience: int = 2  # evaluations without a gain before it stops
     seed: int = 0
-    dropout: float | None = (
-        None  # in place of the base model's own; short trainings see no text often enough to need it
-    )
+    dropout: float | None = None  # in place of the base model's own
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("learning_rate", TINY, HUGE), ("head_factor", TINY, HUGE), ("warmup", 0, 1), ("weight_decay", 0, HUGE),
+            ("clip", 0, HUGE), ("evaluations", 1, HUGE), ("patience", 1, HUGE), ("dropout", 0, 0.9),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise ValueError(f"{name} is {value:g}: choose a value from {least:g} to {most:g}.")
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,9 @@ def train(
     training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer.
     `what` says what else makes it another training: the task, constants of the loss. With `resumes` False a training
     that was broken off starts anew, because something of it is in no checkpoint.
+
+    Raises `TrainingError` where it cannot go on, and `SaveError` where a checkpoint cannot be written; the last good
+    one stays where it is.
     """
     tokens = batches.tokens()
     _set_dropout(model, settings.dropout)
@@ -116,7 +130,8 @@ def train(
         arguments = _arguments(folder, len(batches), better, settings, device)
         called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
         if tensorboard is not None:
-            called.append(_tensorboard(tensorboard))
+            with saving("The curve", Path(tensorboard)):
+                called.append(_tensorboard(tensorboard))
         trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called, wrap)
         start = time.perf_counter()
         checkpoint = last_checkpoint(folder)
@@ -124,8 +139,14 @@ def train(
             trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
             trainer._load_best_model()
         else:
-            with without_padding(model, device):
-                trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
+            try:
+                with without_padding(model, device):
+                    trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
+            except TrainingError as error:
+                raise TrainingError(f"{error} {kept(checkpoints, folder)}") from error
+            except OSError:  # of a checkpoint it is said already
+                with saving("The curve", Path(tensorboard or folder)):
+                    raise
     model.eval()
     return _result(trainer, tokens, time.perf_counter() - start)
 
@@ -241,18 +262,27 @@ class _BatchTrainer(Trainer):
             raise TrainingError(self._not_finite("gradient"))
         return norm
 
-    def _not_finite(self, what: str) -> str:
+    def _not_finite(self, what: str, steps: int = 1) -> str:
+        step = self.state.global_step + steps
         return (
-            f"The {what} became infinite or NaN at step {self.state.global_step + 1}: "
+            f"The {what} became infinite or NaN at step {step} of {self.state.max_steps}, on batches[{step - 1}]: "
             f"try a learning rate below {self.settings.learning_rate:g}, or precision fp32."
         )
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Numbers on valid, named eval_…, logged and shown to the callbacks."""
         metrics = {f"eval_{name}": value for name, value in self.evaluate_model(self.model).items()}
+        if not np.isfinite(metrics[f"eval_{self.args.metric_for_best_model}"]):
+            raise TrainingError(self._not_finite(f"{self.args.metric_for_best_model} on valid", steps=0))
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        if not self.args.should_save:  # the first process does
+            return super()._save_checkpoint(model, trial)
+        with writing(Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")):
+            super()._save_checkpoint(model, trial)
 
 
 def _set_dropout(model: PreTrainedModel, share: float | None) -> None:
