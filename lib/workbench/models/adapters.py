@@ -85,7 +85,7 @@ def add_bottlenecks(blocks: Iterable[nn.Module], size: int) -> int:
         weight = end.get_parameter("weight")
         hidden = weight.shape[0] if isinstance(end, nn.Linear) else weight.shape[1]  # GPT-2's lies the other way
         end.add_module("adapter", Bottleneck(hidden, size))
-        end.register_forward_hook(lambda end, _given, found: end.get_submodule("adapter")(found))
+        end.register_forward_hook(_through_adapter)
     return len(ends)
 
 
@@ -104,16 +104,24 @@ def add_prompt(encoder: Any, size: int) -> None:
     """Set a prompt before each row that an encoder reads, and take its places off what comes out."""
     prompt = Prompt(encoder.get_input_embeddings().weight, size)
     encoder.add_module("prompt", prompt)
+    encoder.register_forward_pre_hook(_longer, with_kwargs=True)
+    encoder.register_forward_hook(_shorter)
 
-    def longer(encoder: Any, given: tuple[Any, ...], inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return given, encoder.get_submodule("prompt").before(encoder, inputs)
 
-    def shorter(_encoder: nn.Module, _given: tuple[Any, ...], found: Any) -> Any:
-        found.last_hidden_state = found.last_hidden_state[:, size:]
-        return found
+# Hooks are functions of the module, not closures: so a model with them can be handed to other processes.
 
-    encoder.register_forward_pre_hook(longer, with_kwargs=True)
-    encoder.register_forward_hook(shorter)
+
+def _through_adapter(end: nn.Module, _given: tuple[Any, ...], found: torch.Tensor) -> torch.Tensor:
+    return end.get_submodule("adapter")(found)
+
+
+def _longer(encoder: Any, given: tuple[Any, ...], inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return given, encoder.get_submodule("prompt").before(encoder, inputs)
+
+
+def _shorter(encoder: Any, _given: tuple[Any, ...], found: Any) -> Any:
+    found.last_hidden_state = found.last_hidden_state[:, len(encoder.get_submodule("prompt").words) :]
+    return found
 
 
 def _prefixed(

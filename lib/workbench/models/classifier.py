@@ -26,6 +26,7 @@ class TextClassifier(PreTrainedModel):
         super().__init__(config)
         encoder = AutoModel.from_config(config)
         self.base_model_prefix = encoder.base_model_prefix
+        self.supports_gradient_checkpointing = encoder.supports_gradient_checkpointing
         setattr(self, self.base_model_prefix, encoder)
         self.dropout = torch.nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1))
         self.classifier = torch.nn.Linear(config.hidden_size, int(config.num_labels or 1))

@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import torch
 
+from workbench.models.processes import count, from_first, join, on_this_machine
+
 M = TypeVar("M", bound=torch.nn.Module)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 WORTH_IT = 1.2  # bf16 costs some accuracy: below this gain in speed a CPU stays with fp32
@@ -25,8 +27,9 @@ class Device:
 
     device: torch.device
     dtype: torch.dtype
-    threads: int
+    threads: int  # of this process; those that it starts for a training share them out
     reason: str
+    processes: int = 1  # that a training starts
 
     @property
     def precision(self) -> str:
@@ -65,22 +68,39 @@ class Device:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
 
-def choose_device(precision: str = "auto", threads: int = 0, remembered: str | None = None) -> Device:
+def choose_device(
+    precision: str = "auto", threads: int = 0, remembered: str | None = None, processes: int = 1
+) -> Device:
     """Choose the device, the precision ("auto", "fp32", "bf16") and the number of threads (0: PyTorch's own).
 
     On CUDA "auto" is bf16. On a CPU fp32 and bf16 are timed on MiniLM's matrix products, once a machine: the answer is
     kept in the user's cache folder. Sets PyTorch's threads for the process.
 
-    remembered: the precision that an earlier attempt of the same work chose; "auto" keeps to it, so that the work can
-    be resumed. A precision that is asked for is never overruled.
+    Under torchrun each process takes the GPU of its own number, or its part of the threads (0: of the cores), and all
+    compute in the precision of the first.
+
+    Args:
+        precision: see above.
+        threads: see above.
+        remembered: the precision that an earlier attempt of the same work chose; "auto" keeps to it, so that the work
+            can be resumed. A precision that is asked for is never overruled.
+        processes: that a training starts; 0 for as many as there are GPUs. Under torchrun they are there already.
+
+    Raises:
+        ValueError: an unknown precision, or more processes than GPUs.
+
     """
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"Precision {precision!r} is unknown: use 'auto', 'fp32' or 'bf16'.")
     if threads < 0:
         raise ValueError(f"threads is {threads}: give a number of threads, or 0 for as many as there are cores.")
+    join()
+    if on_this_machine() > 1:
+        threads = max(1, (threads or len(os.sched_getaffinity(0))) // on_this_machine())
     if threads > 0:
         torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    many = _processes(processes)
     cpu = f"{_cpu_name()} with {torch.get_num_threads()} threads"
     name = torch.cuda.get_device_name() if device.type == "cuda" else cpu
     if precision != "auto":
@@ -92,11 +112,24 @@ def choose_device(precision: str = "auto", threads: int = 0, remembered: str | N
         if not torch.cuda.is_bf16_supported(including_emulation=False):
             precision, why = "fp32", "because this GPU has no bf16"
     else:
-        gain = _cached(f"{cpu}, torch {torch.__version__}", bf16_gain)
+        gain = from_first(lambda: _cached(f"{cpu}, torch {torch.__version__}", bf16_gain))
         precision = "bf16" if gain >= WORTH_IT else "fp32"
         why = f"because bf16 matrix products run {gain:.1f} times as fast as fp32 on it"
     reason = f"Computing on {name} in {precision}, {why}."
-    return Device(device, PRECISIONS[precision], torch.get_num_threads(), reason)
+    if many > 1:
+        reason += f" Training in {many} processes."
+    return Device(device, PRECISIONS[precision], torch.get_num_threads(), reason, many)
+
+
+def _processes(wanted: int) -> int:
+    """How many processes a training is to start."""
+    gpus = torch.cuda.device_count()
+    if count() > 1:
+        return 1
+    if wanted < 0 or 0 < gpus < wanted:
+        has = f"this machine has {gpus} GPUs" if gpus else "a training has one process at least"
+        raise ValueError(f"processes is {wanted}, but {has}: use 0 for as many as there are GPUs.")
+    return wanted or max(1, gpus)
 
 
 def bf16_gain(rows: int = 2048, repeats: int = 7) -> float:

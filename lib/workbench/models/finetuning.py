@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,15 +96,7 @@ def training_batches(
 
 def task_loss(task: Task, adaptation: Adaptation = PLAIN) -> Loss:
     """The loss of a batch: that of each row scaled by `scale` (its share of its batch's weight), and the penalty."""
-
-    def loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
-        total = (task.losses(model(**inputs).logits, batch["labels"]) * batch["scale"]).sum()
-        if adaptation.penalty is None:
-            return total
-        return total + adaptation.penalty() * batch["scale"].sum()  # its share where a batch is split
-
-    return loss
+    return partial(_loss, task=task, penalty=adaptation.penalty)
 
 
 def pair_scorer(
@@ -125,7 +118,9 @@ def judge(
     texts, targets, weights = text_rows(tokenizer, rows), task.targets(rows["label"]), row_weights(rows)
     if task.kind == "binary" or rows.empty:  # which is calibrated before it is judged
         check_differ(rows["label"], "valid")
-    return lambda model: task.numbers(targets, score_texts(model, texts, device, batch_tokens), weights)
+    return partial(
+        _numbers, task=task, texts=texts, targets=targets, weights=weights, device=device, batch_tokens=batch_tokens
+    )
 
 
 def fine_tune(
@@ -171,3 +166,26 @@ def fine_tune(
         what=repr(task),
         resumes=adaptation.resumes,
     )
+
+
+def _loss(
+    model: torch.nn.Module, batch: Batch, *, task: Task, penalty: Callable[[], torch.Tensor] | None
+) -> torch.Tensor:
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+    total = (task.losses(model(**inputs).logits, batch["labels"]) * batch["scale"]).sum()
+    if penalty is None:
+        return total
+    return total + penalty() * batch["scale"].sum()  # its share where a batch is split
+
+
+def _numbers(
+    model: TextClassifier,
+    *,
+    task: Task,
+    texts: TextRows,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    device: Device,
+    batch_tokens: int,
+) -> dict[str, float]:
+    return task.numbers(targets, score_texts(model, texts, device, batch_tokens), weights)

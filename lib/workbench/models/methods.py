@@ -7,6 +7,7 @@ of the base model, and nothing of the method is left.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -185,8 +186,8 @@ def _adalora(model: PreTrainedModel, options: Options, steps: int) -> Adaptation
         lora_dropout=options["dropout"], tinit=steps // 10, tfinal=steps // 3, deltaT=max(1, steps // 100),
         total_step=steps, target_modules=_linears(model, options["layers"]),
     ), "default")  # fmt: skip
-    weight = options["orthogonality"]
-    return Adaptation([_Ranks(tuner)], lambda: weight * _not_orthogonal(model), resumes=False)
+    penalty = partial(_not_orthogonal, model, options["orthogonality"])
+    return Adaptation([_Ranks(tuner)], penalty, resumes=False)
 
 
 class _Ranks(TrainerCallback):
@@ -199,14 +200,14 @@ class _Ranks(TrainerCallback):
         self.tuner.update_and_allocate(state.global_step + 1)
 
 
-def _not_orthogonal(model: PreTrainedModel) -> torch.Tensor:
+def _not_orthogonal(model: PreTrainedModel, weight: float) -> torch.Tensor:
     """How far the factors are from being orthogonal, so that ranks can be judged one by one (AdaLoRA, equation 4)."""
     norms = []
     for name, factor in model.named_parameters():
         if "lora_A" in name or "lora_B" in name:
             product = factor @ factor.T if "lora_A" in name else factor.T @ factor
             norms.append(torch.linalg.matrix_norm(product - torch.eye(len(product), device=product.device)))
-    return torch.stack(norms).mean()
+    return weight * torch.stack(norms).mean()
 
 
 def _ia3(model: PreTrainedModel, _options: Options, _steps: int) -> None:

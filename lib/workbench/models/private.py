@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from workbench.models import methods
+from workbench.models import methods, processes
 from workbench.models.batching import TextRows
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
@@ -155,6 +155,7 @@ def train_privately(
 
     """
     check(method, task)
+    _alone(settings, device)
     given = len(rows)
     rows = _capped(rows, budget.most)
     sample_rate = _sample_rate(batch_rows, len(rows))
@@ -180,6 +181,14 @@ def train_privately(
     spent = epsilon_of(noise, sample_rate, steps, budget.of_a_pair[1]) * budget.most
     left_out = given - len(rows)
     return Private(replace(result, curve=told), budget, len(rows), left_out, noise, sample_rate, steps, spent)
+
+
+def _alone(settings: TrainSettings, device: Device) -> None:
+    """See that each pair's gradient is computed once, and noised once."""
+    if max(device.processes, processes.count()) > 1:
+        raise PrivacyError("A private training has one process: each of several would add noise of its own.")
+    if settings.gradient_checkpointing:
+        raise PrivacyError("A private training counts what a layer sees once: set gradient_checkpointing to false.")
 
 
 def noise_for(budget: Budget, sample_rate: float, steps: int) -> float:

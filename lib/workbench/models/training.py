@@ -1,14 +1,17 @@
 """The one training loop: transformers' Trainer behind one small subclass."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
+from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
     PreTrainedModel,
@@ -20,6 +23,7 @@ from transformers import (
 )
 from transformers.integrations import TensorBoardCallback
 
+from workbench.models import processes
 from workbench.models.checkpoints import STATE, Keeper, ended, kept, last_checkpoint, opened, writing
 from workbench.models.device import Device
 from workbench.models.saving import saving
@@ -39,7 +43,10 @@ class TrainingError(RuntimeError):
 
 
 class Batches(Protocol):
-    """The batches of a whole training, each a function of its number alone: so a resumed training sees the same."""
+    """The batches of a whole training, each a function of its number alone: so a resumed training sees the same.
+
+    Every tensor of a batch has its rows first; among them are `input_ids`, and `scale`, each row's share of the batch.
+    """
 
     def __len__(self) -> int: ...
 
@@ -67,6 +74,7 @@ class TrainSettings:
     patience: int = 2  # evaluations without a gain before it stops
     seed: int = 0
     dropout: float | None = None  # in place of the base model's own
+    gradient_checkpointing: bool = False  # keep less for the backward pass, and compute it once more
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -117,30 +125,49 @@ def train(
     `what` says what else makes it another training: the task, constants of the loss. With `resumes` False a training
     that was broken off starts anew, because something of it is in no checkpoint.
 
-    Raises `TrainingError` where it cannot go on, and `SaveError` where a checkpoint cannot be written; the last good
-    one stays where it is.
+    Called by each of several processes (see `processes`) it is one training of them all; with a device of several
+    processes it starts them. Rows of a batch are then shared out, so that the curve is that of one process, but for
+    rounding and for dropout, which each process draws for itself.
+
+    Raises:
+        TrainingError: it cannot go on; the last good checkpoint stays where it is.
+        SaveError: a checkpoint cannot be written; the one before stays where it is.
+        ProcessError: one of the processes ended before its time.
+
     """
+    start = time.perf_counter()
+    if device.processes > 1:
+        torch.nn.Module.to(model, "cpu")  # from where each process takes it to its own GPU
+        alone = partial(
+            train, model, batches, loss, evaluate, better=better, settings=settings,
+            device=replace(device, processes=1), checkpoints=checkpoints, tensorboard=tensorboard,
+            callbacks=callbacks, wrap=wrap, what=what, resumes=resumes,
+        )  # fmt: skip
+        processes.run(device.processes, alone, device.threads, TrainingError)
     tokens = batches.tokens()
     _set_dropout(model, settings.dropout)
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     method = getattr(model.config, "method", None)
     description = f"{settings} {better} {device.device.type} {device.precision} {trained} {method} {what}"
     description += batches.identity()
-    with opened(checkpoints, description, [*batches[0].values(), *model.state_dict().values()]) as (folder, keeping):
+    tensors = [*batches[0].values(), *model.state_dict().values()]
+    with _opened(checkpoints, description, tensors) as (folder, keeping):
+        checkpoint = processes.from_first(lambda: last_checkpoint(folder))
+        over = bool(checkpoint and ended(checkpoint))
         arguments = _arguments(folder, len(batches), better, settings, device)
         called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
-        if tensorboard is not None:
+        if tensorboard is not None and processes.number() == 0 and not over:
             with saving("The curve", Path(tensorboard)):
                 called.append(_tensorboard(tensorboard))
         trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called, wrap)
-        start = time.perf_counter()
-        checkpoint = last_checkpoint(folder)
-        if checkpoint and ended(checkpoint):
+        if over:
             trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
             trainer._load_best_model()
+        elif device.processes > 1:
+            raise processes.ProcessError("The processes of the training left no checkpoint that says how it ended.")
         else:
             try:
-                with without_padding(model, device):
+                with without_padding(model, device), _checkpointing(model, settings.gradient_checkpointing):
                     trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
             except TrainingError as error:
                 raise TrainingError(f"{error} {kept(checkpoints, folder)}") from error
@@ -151,13 +178,23 @@ def train(
     return _result(trainer, tokens, time.perf_counter() - start)
 
 
+@contextmanager
+def _opened(
+    checkpoints: str | Path | Keeper, description: str, tensors: list[torch.Tensor]
+) -> Iterator[tuple[Path, list[TrainerCallback]]]:
+    """The folder of this training's checkpoints, which the first process opens for all, and what that one calls."""
+    with ExitStack() as stack:
+        if first := processes.number() == 0:
+            folder, keeping = stack.enter_context(opened(checkpoints, description, tensors))
+        yield processes.from_first(lambda: folder), keeping if first else []
+        processes.wait()  # none reads there any more
+
+
 def _arguments(folder: Path, steps: int, better: str, settings: TrainSettings, device: Device) -> TrainingArguments:
     """What transformers calls the settings; evaluations and checkpoints are spread evenly over the steps."""
     every = max(1, -(-steps // settings.evaluations))
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
-        per_device_train_batch_size=1,  # an item of the dataset is a batch already
-        train_sampling_strategy="sequential",
         num_train_epochs=1,
         learning_rate=settings.learning_rate,
         warmup_steps=int(settings.warmup * steps),
@@ -176,12 +213,17 @@ def _arguments(folder: Path, steps: int, better: str, settings: TrainSettings, d
         logging_steps=max(1, steps // 40),
         logging_nan_inf_filter=False,
         report_to="none",
+        log_level_replica="passive",  # as silent as the first process
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=device.device.type == "cuda",
         use_cpu=device.device.type == "cpu",
-        seed=settings.seed,
+        seed=settings.seed + processes.number(),  # or dropout would be alike in the rows of all processes
+        ddp_find_unused_parameters=True,  # some families have such
+        ddp_broadcast_buffers=False,  # none changes in training
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # one GPU a process: DataParallel would lose batches
+    return arguments
 
 
 def _result(trainer: "_BatchTrainer", tokens: np.ndarray, seconds: float) -> TrainResult:
@@ -221,28 +263,23 @@ class _BatchTrainer(Trainer):
         super().__init__(
             model,
             arguments,
-            data_collator=_only,
             train_dataset=batches,
             eval_dataset=batches,  # never read: `evaluate` below does its own
             callbacks=callbacks,
             optimizers=(optimizer, None),
         )
         self.remove_callback(PrinterCallback)
+        self.model_accepts_loss_kwargs = False  # or processes would count their labels together at each step
+
+    def get_train_dataloader(self) -> DataLoader[Batch]:
+        """Every process goes through the batches in their order; transformers would deal them out instead."""
+        dataset: Any = self.train_dataset if processes.count() == 1 else processes.Share(self.train_dataset)
+        return DataLoader(dataset, batch_size=1, collate_fn=_only, pin_memory=self.args.dataloader_pin_memory)
 
     def training_step(self, model: torch.nn.Module, inputs: Batch, num_items_in_batch: object = None) -> torch.Tensor:
         model.train()
         batch = self._prepare_inputs(inputs)
-        while True:
-            try:
-                total = torch.stack([self._backward(model, part) for part in _split(batch, self.parts)]).sum()
-                break
-            except torch.OutOfMemoryError as error:
-                rows = len(batch["input_ids"])
-                if self.whole:  # its rows are more than a sum of parts
-                    raise TrainingError("A batch does not fit into the GPU's memory: make batches smaller.") from error
-                if self.parts >= rows:
-                    raise TrainingError("One single text does not fit into the GPU's memory: shorten it.") from error
-            # outside the handler, where the failed step's tensors are free again
+        while (total := self._step(model, batch)) is None:
             model.zero_grad()
             torch.cuda.empty_cache()
             self.parts *= 2
@@ -250,11 +287,46 @@ class _BatchTrainer(Trainer):
             raise TrainingError(self._not_finite("loss"))
         return total
 
-    def _backward(self, model: torch.nn.Module, part: Batch) -> torch.Tensor:
+    def _step(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor | None:
+        """The loss of the whole batch, with its gradients; None where memory was full and parts are to be tried.
+
+        Processes share their gradients in the backward pass of the last part, and only when all have come so far: two
+        that waited for different things would wait for ever.
+        """
+        *parts, last = _split(batch, self.parts)
+        losses, full = [], False
+        try:
+            with self.accelerator.no_sync(model):
+                losses = [self._backward(self._loss(model, part)) for part in parts]
+            loss = self._loss(model, last)
+        except torch.OutOfMemoryError as error:
+            self._divisible(batch, error)
+            full = True
+        if processes.anywhere(full, self.args.device):
+            if processes.count() > 1:  # a forward pass without its backward pass would mix up what DDP waits for
+                self._backward(self._loss(model, processes.nothing(batch)))
+            return None
+        try:
+            losses.append(self._backward(loss))
+        except torch.OutOfMemoryError as error:
+            self._divisible(batch, error, processes.count() == 1)
+            return None
+        return processes.total(torch.stack(losses).sum())
+
+    def _loss(self, model: torch.nn.Module, part: Batch) -> torch.Tensor:
         with self.compute.autocast():
-            loss = self.loss(model, part)
-        self.accelerator.backward(loss)
+            return self.loss(model, part)
+
+    def _backward(self, loss: torch.Tensor) -> torch.Tensor:
+        self.accelerator.backward(loss * processes.count())  # DDP takes the mean over processes, where this is a sum
         return loss.detach()
+
+    def _divisible(self, batch: Batch, error: torch.OutOfMemoryError, may_be: bool = True) -> None:
+        """Raise TrainingError where parts of the batch are of no help."""
+        if self.whole or not may_be:  # its rows are more than a sum of parts, or other processes wait for this one's
+            raise TrainingError("A batch does not fit into the GPU's memory: make batches smaller.") from error
+        if self.parts >= len(batch["input_ids"]):
+            raise TrainingError("One single text does not fit into the GPU's memory: shorten it.") from error
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
         norm = super()._clip_grad_norm(model)
@@ -270,8 +342,9 @@ class _BatchTrainer(Trainer):
         )
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
-        """Numbers on valid, named eval_…, logged and shown to the callbacks."""
-        metrics = {f"eval_{name}": value for name, value in self.evaluate_model(self.model).items()}
+        """Numbers on valid, named eval_…, logged and shown to the callbacks; the first process's decide for all."""
+        numbers = self.evaluate_model(self.model)
+        metrics = {f"eval_{name}": value for name, value in processes.from_first(lambda: numbers).items()}
         if not np.isfinite(metrics[f"eval_{self.args.metric_for_best_model}"]):
             raise TrainingError(self._not_finite(f"{self.args.metric_for_best_model} on valid", steps=0))
         self.log(dict(metrics))
@@ -283,6 +356,10 @@ class _BatchTrainer(Trainer):
             return super()._save_checkpoint(model, trial)
         with writing(Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")):
             super()._save_checkpoint(model, trial)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        processes.wait()  # what is written next makes the checkpoint whole
 
 
 def _set_dropout(model: PreTrainedModel, share: float | None) -> None:
@@ -306,6 +383,25 @@ def _groups(model: PreTrainedModel, settings: TrainSettings) -> list[dict[str, A
         }
         for (encoder, matrix), parameters in groups.items()
     ]
+
+
+@contextmanager
+def _checkpointing(model: PreTrainedModel, wanted: bool) -> Iterator[None]:
+    """Gradient checkpointing as long as this lasts (Chen et al. 2016): layers keep their input alone, and run twice."""
+    if not wanted:
+        yield
+        return
+    try:
+        model.activation_checkpointing_enable()
+    except ValueError as error:
+        raise TrainingError(
+            f"A {model.config.model_type} knows no gradient checkpointing: set gradient_checkpointing to false."
+        ) from error
+    model.disable_input_require_grads()  # or gradients would be computed through frozen layers too
+    try:
+        yield
+    finally:
+        model.activation_checkpointing_disable()
 
 
 def _split(batch: Batch, parts: int) -> list[Batch]:

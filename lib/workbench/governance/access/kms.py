@@ -89,6 +89,8 @@ class Material:
     def key(self, reference: str) -> bytes:
         """The key of a reference; raises `Denied` or `Tampered`."""
         if reference not in self.wrapped:
+            self.wrapped = self._read() | self._added  # another process may have added it meanwhile
+        if reference not in self.wrapped:
             raise Tampered(f"{self.file} lacks a key that the data name: restore it from a copy")
         return self.kms.unwrap(self.wrapped[reference])
 

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from workbench.models.batching import TextRows, digest_of, plan_batches
 from workbench.models.device import Device
+from workbench.models.processes import gathered, once
 from workbench.models.scoring import embed_texts, unit_vectors
 from workbench.models.training import Batch
 
@@ -88,14 +89,17 @@ def contrastive_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Cross-entropy of each context's own candidate among those of the batch.
 
     A pair that shares its context or its candidate with another is no negative of it: it would teach what is false.
+    Several processes share the candidates of all their rows.
     """
-    contexts = unit_vectors(model, batch["input_ids"], batch["attention_mask"])
-    candidates = unit_vectors(model, batch["candidate_ids"], batch["candidate_mask"])
-    same = (batch["names"][:, None, :] == batch["names"][None, :, :]).any(-1)
+    own = batch["scale"] > 0  # a row that counts as nothing is there for the step alone, see `processes.Share`
+    contexts = gathered(unit_vectors(model, batch["input_ids"], batch["attention_mask"])[own])
+    candidates = gathered(unit_vectors(model, batch["candidate_ids"], batch["candidate_mask"])[own])
+    names, scale = gathered(batch["names"][own]), gathered(batch["scale"][own])
+    same = (names[:, None, :] == names[None, :, :]).any(-1)
     same.fill_diagonal_(False)
     scores = (contexts @ candidates.T / TEMPERATURE).masked_fill(same, float("-inf"))
     losses = cross_entropy(scores, torch.arange(len(scores), device=scores.device), reduction="none")
-    return (losses * batch["scale"]).sum()
+    return once((losses * scale).sum())
 
 
 def contrastive_numbers(
