@@ -28,7 +28,7 @@ SETTINGS = {
     },
     "03_finetuning": {
         "base_model": "scratch", "max_tokens": 12000, "frozen_layers": 1, "evaluations": 1, "resamples": 50,
-        "valid_users": 100, "test_users": 100,
+        "users": {"valid": 100, "test": 100},
     },
     "03a_methods": {
         "base_model": "tiny", "compared": COMPARED, "users": {"valid": 100, "test": 100}, "evaluations": 1,

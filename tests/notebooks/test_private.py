@@ -21,9 +21,10 @@ USER = "canaryuser"  # every raw user id begins with it
 CANARIES = (MAIL, CARD, PHONE, NAME, USER, "unreadable-bird")
 SMALL = {
     "common": {"base_model": "tiny", "precision": "fp32", "threads": 1, "max_tokens": 10000},
-    "02_pretraining": {"valid_docs": 50, "evaluations": 1},
+    "02_pretraining": {"valid_docs": 50, "evaluations": 1, "processes": 2},
     "03_finetuning": {
-        "frozen_layers": 1, "evaluations": 1, "resamples": 50, "valid_users": 20, "test_users": 20,
+        "frozen_layers": 1, "evaluations": 1, "resamples": 50, "gradient_checkpointing": True,
+        "users": {"valid": 20, "test": 20},
     },
 }  # fmt: skip
 
@@ -120,6 +121,7 @@ def test_nothing_private_is_left(left: tuple[str, Path, str, Path]) -> None:
     assert {"notebook.ipynb", "report.html", "log.txt", "parameters.yaml", "status.json", "index.html"} <= kinds
     if name == "ok":
         assert any("tfevents" in kind for kind in kinds)
+        assert "Training in 2 processes." in (run / "02_pretraining/log.txt").read_text()
     texts = {str(file): file.read_bytes() for file in files} | {"output": printed.encode()}
     found = {(place, canary.decode()) for place, text in texts.items() for canary in sought if canary in text}
     assert not found
