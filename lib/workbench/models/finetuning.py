@@ -16,6 +16,7 @@ from workbench.models.device import Device
 from workbench.models.methods import Adaptation
 from workbench.models.scoring import score_pairs, score_texts
 from workbench.models.tasks import Task
+from workbench.models.tracking import UNTRACKED, Tracker
 from workbench.models.training import Batch, Evaluate, Loss, TrainResult, TrainSettings, train
 
 BINARY = Task("binary")
@@ -125,7 +126,7 @@ def fine_tune(
     settings: TrainSettings,
     device: Device,
     checkpoints: str | Path | Keeper,
-    tensorboard: str | Path | None = None,
+    tracker: Tracker = UNTRACKED,
     batch_tokens: int = 4096,
 ) -> TrainResult:
     """Train in place on `batches`; stops early, and keeps the best weights, by the task's loss on `valid`'s rows.
@@ -141,7 +142,7 @@ def fine_tune(
         settings=settings,
         device=device,
         checkpoints=checkpoints,
-        tensorboard=tensorboard,
+        tracker=tracker,
         callbacks=adaptation.callbacks,
         what=repr(task),
         resumes=adaptation.resumes,

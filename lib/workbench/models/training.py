@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,10 +18,10 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.integrations import TensorBoardCallback
 
 from workbench.models.checkpoints import STATE, Keeper, ended, last_checkpoint, opened
 from workbench.models.device import Device
+from workbench.models.tracking import UNTRACKED, Tracker
 
 Batch = dict[str, torch.Tensor]
 Loss = Callable[[torch.nn.Module, Batch], torch.Tensor]
@@ -86,7 +86,7 @@ def train(
     settings: TrainSettings,
     device: Device,
     checkpoints: str | Path | Keeper,
-    tensorboard: str | Path | None = None,
+    tracker: Tracker = UNTRACKED,
     callbacks: Sequence[TrainerCallback] = (),
     wrap: Wrap | None = None,
     what: str = "",
@@ -100,24 +100,27 @@ def train(
     with the same threads and precision, the weights come out as they would have unbroken. Checkpoints of another
     training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer.
     `what` says what else makes it another training: the task, constants of the loss. With `resumes` False a training
-    that was broken off starts anew, because something of it is in no checkpoint.
+    that was broken off starts anew, because something of it is in no checkpoint. `tracker` shows the curve as it grows.
     """
     tokens = batches.tokens()
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     method = getattr(model.config, "method", None)
     description = f"{settings} {better} {device.device.type} {device.precision} {trained} {method} {what}"
     description += batches.identity()
-    with opened(checkpoints, description, [*batches[0].values(), *model.state_dict().values()]) as (folder, keeping):
+    told = {**asdict(settings), "steps": len(batches), "device": device.device.type, "precision": device.precision}
+    with (
+        opened(checkpoints, description, [*batches[0].values(), *model.state_dict().values()]) as (folder, keeping),
+        tracker.recording(**told) as curve,
+    ):
         arguments = _arguments(folder, len(batches), better, settings, device)
-        called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
-        if tensorboard is not None:
-            called.append(_tensorboard(tensorboard))
+        called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks, curve]
         trainer = _BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called, wrap)
         start = time.perf_counter()
         checkpoint = last_checkpoint(folder)
         if checkpoint and ended(checkpoint):
             trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
             trainer._load_best_model()
+            curve.follow(trainer.state)
         else:
             trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
     model.eval()
@@ -276,12 +279,6 @@ def _split(batch: Batch, parts: int) -> list[Batch]:
 
 def _only(items: list[Batch]) -> Batch:
     return items[0]
-
-
-def _tensorboard(folder: str | Path) -> TensorBoardCallback:
-    from torch.utils.tensorboard import SummaryWriter  # a second to import, and only a training needs it
-
-    return TensorBoardCallback(SummaryWriter(str(folder)))
 
 
 def _curve(history: list[dict[str, float]], tokens: np.ndarray) -> pd.DataFrame:

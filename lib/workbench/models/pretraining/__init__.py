@@ -22,6 +22,7 @@ from workbench.models.pretraining.masked import MaskedBatches, masked_loss, mask
 from workbench.models.pretraining.material import Held
 from workbench.models.pretraining.rows import Rows, held_out_rows, training_rows
 from workbench.models.tasks import task_for
+from workbench.models.tracking import UNTRACKED, Tracker
 from workbench.models.training import Batches, Evaluate, Loss, TrainResult, TrainSettings, train
 from workbench.models.vocabulary import train_tokenizer
 from workbench.spelling import nearest
@@ -96,7 +97,7 @@ def pretrain(
     settings: TrainSettings,
     device: Device,
     checkpoints: str | Path | Keeper,
-    tensorboard: str | Path | None = None,
+    tracker: Tracker = UNTRACKED,
 ) -> Pretrained:
     """Train the model of `where` (a folder, a name, or a config for random weights) by an objective.
 
@@ -114,7 +115,7 @@ def pretrain(
     before = judge(model)
     result = train(
         model, batches, loss, choose, better=better, settings=settings, device=device, checkpoints=checkpoints,
-        tensorboard=tensorboard,
+        tracker=tracker,
     )  # fmt: skip
     table = pd.DataFrame({"before": before, "after": judge(model)}).T
     # the head of a classification knows classes that are of no later use
