@@ -13,12 +13,13 @@ from transformers import GPT2Config, MPNetConfig
 from workbench.models import base, methods
 from workbench.models.device import choose_device
 from workbench.models.finetuning import task_loss, training_batches
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.pretraining.causal import CausalBatches, causal_loss
 from workbench.models.pretraining.masked import MaskedBatches, masked_loss
 from workbench.models.pretraining.rows import training_rows
 from workbench.models.private import Budget, PrivacyError, train_privately
 from workbench.models.tasks import Task
-from workbench.models.training import TrainingError, TrainSettings, _checkpointing
+from workbench.models.training import _checkpointing
 
 FAMILY = {"vocab_size": 30522, "n_embd": 64, "n_layer": 2, "n_head": 2}
 

@@ -21,10 +21,12 @@ from workbench import temporary
 from workbench.models import base, methods, processes
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY, fine_tune, training_batches
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.pretraining import Amount, pretrain
 from workbench.models.pretraining.material import Held
 from workbench.models.private import Budget, PrivacyError, train_privately
-from workbench.models.training import TrainingError, TrainSettings, _arguments
+from workbench.models.tracking import UNTRACKED, Tracker
+from workbench.models.training import _arguments
 
 SETTINGS = TrainSettings(learning_rate=1e-3, evaluations=2, seed=7)
 TEXTS = [f"{a} and {b} or {c}" for a in WORDS for b in WORDS for c in WORDS if len({a, b, c}) == 3]
@@ -50,7 +52,8 @@ def tuned(
         model.forward = partial(limited, model.forward, model, limit)
     result = fine_tune(
         model, tokenizer, batches, toy_pairs(80, 2), adaptation=adaptation, settings=settings, device=device,
-        checkpoints=checkpoints, tensorboard=Path(checkpoints, "events") if isinstance(checkpoints, Path) else None,
+        checkpoints=checkpoints,
+        tracker=Tracker("tensorboard", checkpoints, run="events") if isinstance(checkpoints, Path) else UNTRACKED,
     )  # fmt: skip
     return model, result
 
