@@ -11,26 +11,37 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
 from workbench.models.device import Device
 
 FAMILIES = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
 NAME = "unpadded"
+GIVEN = ("input_ids", "attention_mask", "token_type_ids")  # what these families' encoders take, in their order
 PER_TOKEN = ("input_ids", "token_type_ids")
 
 
 def can_unpad(model: PreTrainedModel) -> bool:
-    """Whether a model's attention can be kept within rows: of known families, without additions to what is attended."""
-    method = getattr(model.config, "method", None) or {"name": "full"}
-    return model.config.model_type in FAMILIES and method["name"] not in ("prefix", "prompt")
+    """Whether a model's attention can be kept within rows: of known families, without additions to what is attended.
+
+    The kernel computes heads whose size is a multiple of 8, up to 256.
+    """
+    config = model.config
+    method = getattr(config, "method", None) or {"name": "full"}
+    if config.model_type not in FAMILIES or method["name"] in ("prefix", "prompt"):
+        return False
+    size = config.hidden_size // config.num_attention_heads
+    return size % 8 == 0 and size <= 256
 
 
 def without_padding(model: PreTrainedModel, device: Device) -> AbstractContextManager[None]:
-    """Leave padding out where that pays and is possible: on a GPU in bf16, which the kernel asks for."""
+    """Leave padding out where that pays and is possible: on a GPU that has bf16, in bf16, which the kernel asks for."""
     pays = device.device.type == "cuda" and device.dtype == torch.bfloat16
     already = model.base_model.config._attn_implementation == NAME  # type: ignore[union-attr]
-    return unpadded(model) if pays and can_unpad(model) and not already else nullcontext()
+    if not pays or already or not torch.cuda.is_bf16_supported(including_emulation=False):
+        return nullcontext()
+    return unpadded(model) if can_unpad(model) else nullcontext()
 
 
 @contextmanager
@@ -61,22 +72,25 @@ class _Rows:
     shape: torch.Size
     places: torch.Tensor
 
-    def pack(self, encoder: Any, args: tuple, given: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    def pack(self, encoder: Any, args: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        given = dict(zip(GIVEN, args, strict=False)) | named  # a masked language model hands its input_ids on unnamed
         seen = given["attention_mask"].bool()
         self.shape, self.places = seen.shape, seen.flatten().nonzero()[:, 0]
         rows, width = seen.shape
         before = encoder.embeddings.position_embeddings.padding_idx  # RoBERTa counts from behind it
         first = 0 if before is None else before + 1
         positions = torch.arange(first, first + width, device=seen.device).expand(rows, width)
-        own = {"position_ids": positions} | {name: given[name] for name in PER_TOKEN if name in given}
+        own = {"position_ids": positions} | {name: given[name] for name in PER_TOKEN if given.get(name) is not None}
         own = {name: value.flatten()[self.places][None] for name, value in own.items()}
         ends = functional.pad(seen.sum(1).cumsum(0), (1, 0)).to(torch.int32)
-        return args, {**given, **own, "attention_mask": None, "row_ends": ends, "longest": width}
+        return (), {**given, **own, "attention_mask": None, "row_ends": ends, "longest": width}
 
-    def unpack(self, _encoder: torch.nn.Module, _args: tuple, found: Any) -> Any:
+    def unpack(self, encoder: Any, _args: tuple, found: Any) -> Any:
         hidden = found.last_hidden_state[0]
         rows = hidden.new_zeros(self.shape[0] * self.shape[1], hidden.shape[1])
         found["last_hidden_state"] = rows.index_copy(0, self.places, hidden).view(*self.shape, -1)
+        if found.get("pooler_output") is not None:  # it read the first token of all that was packed
+            found["pooler_output"] = encoder.pooler(found.last_hidden_state)
         return found
 
 
@@ -92,16 +106,27 @@ def _within_rows(
     **_: object,
 ) -> tuple[torch.Tensor, None]:
     """Attention of (1 × heads × tokens × size) within rows that end at `row_ends`; (1 × tokens × heads × size)."""
-    if query.is_cuda:
-        from torch.nn.attention.varlen import varlen_attn
+    attend = _by_kernel if query.is_cuda else _by_mask
+    q, k, v = (each[0].transpose(0, 1) for each in (query, key, value))
+    return attend(q, k, v, row_ends, longest)[None], None
 
-        q, k, v = (each[0].transpose(0, 1).contiguous() for each in (query, key, value))
-        attended: Any = varlen_attn(q, k, v, row_ends, row_ends, longest, longest)
-        return attended[None], None
-    # a processor has no such kernel and gains nothing here; this shows that both read the same
-    row = torch.searchsorted(row_ends, torch.arange(query.shape[2]), right=True)
+
+def _by_kernel(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, row_ends: torch.Tensor, longest: int
+) -> torch.Tensor:
+    """Of (tokens × heads × size), of the same shape, in bf16: what scales keys or values makes float32 of them."""
+    q, k, v = (each.to(torch.bfloat16).contiguous() for each in (query, key, value))
+    return varlen_attn(q, k, v, row_ends, row_ends, longest, longest)  # type: ignore[return-value]
+
+
+def _by_mask(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, row_ends: torch.Tensor, _longest: int
+) -> torch.Tensor:
+    """The same on a processor, which has no such kernel and gains nothing here; so that what is around it is tested."""
+    row = torch.searchsorted(row_ends, torch.arange(len(query)), right=True)
     same = row[:, None] == row[None, :]
-    return functional.scaled_dot_product_attention(query, key, value, attn_mask=same).transpose(1, 2), None
+    q, k, v = (each.transpose(0, 1) for each in (query, key, value))
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=same).transpose(0, 1)
 
 
 def _no_mask(*_: object, **__: object) -> None:
