@@ -1,7 +1,7 @@
 """Scores of pairs and vectors of texts, fast: equal texts once, like lengths together."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from workbench.models.batching import TextRows, cut_batches
 from workbench.models.classifier import TextClassifier, mean_over
 from workbench.models.device import Device
 from workbench.models.unpadded import without_padding
+
+TOGETHER = 32  # batches whose results are fetched at once
 
 
 def score_pairs(
@@ -42,14 +44,32 @@ def score_texts(model: TextClassifier, texts: TextRows, device: Device, batch_to
     device.
     """
     model = device.compact(model)
-    scores = np.empty((len(texts), int(model.config.num_labels or 1)), dtype=np.float32)
+    width = int(model.config.num_labels or 1)
+    with without_padding(model, device):
+        scores = _each(lambda batch: model(**batch).logits, texts, width, device, batch_tokens)
+    return scores[:, 0] if width == 1 else scores
+
+
+def _each(
+    compute: Callable[[dict[str, torch.Tensor]], torch.Tensor],
+    texts: TextRows,
+    width: int,
+    device: Device,
+    batch_tokens: int,
+) -> np.ndarray:
+    """What `compute` gives for a batch (rows × width), for every row of `texts`.
+
+    It is fetched from a GPU some batches at once, so that it computes one while the next is made.
+    """
+    found = np.empty((len(texts), width), dtype=np.float32)
     first, where = texts.distinct()
     order = first[np.argsort(texts.lengths[first], kind="stable")]
-    with without_padding(model, device):
-        for rows in cut_batches(texts.lengths, batch_tokens or device.at_once, order):
-            scores[rows] = model(**device.move(texts.batch(rows))).logits.cpu().numpy()
-    scores = scores[first][where]
-    return scores[:, 0] if scores.shape[1] == 1 else scores
+    plan = list(cut_batches(texts.lengths, batch_tokens or device.at_once, order))
+    for at in range(0, len(plan), TOGETHER):
+        some = plan[at : at + TOGETHER]
+        computed = [compute(device.move(texts.batch(rows))) for rows in some]
+        found[np.concatenate(some)] = torch.cat(computed).cpu().numpy()
+    return found[first][where]
 
 
 def merged_apart(model: TextClassifier, texts: TextRows, device: Device) -> float:
@@ -69,16 +89,13 @@ def embed_texts(
     batch_tokens: int = 0,
 ) -> np.ndarray:
     """Unit vectors (texts × hidden, float32): the mean over a text's tokens, as MiniLM's sentence model was trained."""
-    given = TextRows(tokenizer, texts)
-    first, where = given.distinct()
     model = device.compact(model)
-    vectors = np.empty((len(given), model.config.hidden_size), dtype=np.float32)
-    order = first[np.argsort(given.lengths[first], kind="stable")]
+
+    def compute(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return unit_vectors(model, batch["input_ids"], batch["attention_mask"])
+
     with without_padding(model, device):
-        for rows in cut_batches(given.lengths, batch_tokens or device.at_once, order):
-            batch = device.move(given.batch(rows))
-            vectors[rows] = unit_vectors(model, batch["input_ids"], batch["attention_mask"]).cpu().numpy()
-    return vectors[first][where]
+        return _each(compute, TextRows(tokenizer, texts), int(model.config.hidden_size), device, batch_tokens)
 
 
 def unit_vectors(model: torch.nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:

@@ -101,12 +101,12 @@ def masked_logits(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     them before the head sees it.
     """
     inner: Any = getattr(model, "module", model)  # several processes wrap it
-    masked = batch["masked"]
+    places = batch["masked"].flatten().nonzero()[:, 0]
 
     def only_masked(
         _encoder: torch.nn.Module, _given: object, found: dict[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
-        found["last_hidden_state"] = found["last_hidden_state"][masked][None]
+        found["last_hidden_state"] = found["last_hidden_state"].flatten(0, 1).index_select(0, places)[None]
         return found
 
     hook = inner.base_model.register_forward_hook(only_masked)
@@ -119,8 +119,8 @@ def masked_logits(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 def masked_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     """Cross-entropy over the masked places only, each row scaled by `scale` (1 / masked places of its batch)."""
     masked = batch["masked"]
-    losses = cross_entropy(*_guesses(model, batch), reduction="none")
-    return (losses * batch["scale"][:, None].expand(masked.shape)[masked]).sum()
+    scale = batch["scale"][:, None].expand(masked.shape)[masked]
+    return (cross_entropy(*_guesses(model, batch), reduction="none") * scale).sum()
 
 
 def masked_numbers(model: torch.nn.Module, batches: MaskedBatches, device: Device) -> dict[str, float]:
@@ -129,4 +129,5 @@ def masked_numbers(model: torch.nn.Module, batches: MaskedBatches, device: Devic
 
 
 def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    return masked_logits(model, batch).float(), batch["labels"][batch["masked"]]
+    truth = batch["labels"][batch["masked"]]  # before the model computes: how many there are, a GPU is waited for
+    return masked_logits(model, batch).float(), truth
