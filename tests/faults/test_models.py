@@ -583,11 +583,12 @@ def nan_after(calls: int) -> Callable[[Any], Any]:
     return spoil
 
 
-@pytest.mark.parametrize("place", [plain, sealed])
+@pytest.mark.parametrize(("place", "when"), [(plain, "between"), (sealed, "between"), (plain, "as it is to be saved")])
 def test_a_nan_is_told_by_step_and_batch_and_the_last_good_weights_are_kept(
-    place: Any, every: int, small: Any, tokenizer: Any, unbroken: Any, tmp_path: Path
+    place: Any, when: str, every: int, small: Any, tokenizer: Any, unbroken: Any, tmp_path: Path
 ) -> None:
-    last, fails, of = 2 * every, 2 * every + 2, len(batched(tokenizer))
+    last, of = 2 * every, len(batched(tokenizer))
+    fails = last + (2 if when == "between" else every)
     said = (
         rf"The loss became infinite or NaN at step {fails} of {of}, on batches\[{fails - 1}\]: try a learning rate "
         rf"below 0.001, or precision fp32. checkpoint-{last} is kept in {tmp_path / 'checkpoint'}, until a training"

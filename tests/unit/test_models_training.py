@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,18 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 
 from workbench.governance.access import keys
 from workbench.governance.access.checkpoints import SealedCheckpoints
 from workbench.governance.access.kms import Tampered
 from workbench.governance.access.vault import Vault
-from workbench.models import base
+from workbench.models import base, loop, training
 from workbench.models.checkpoints import MARK, last_checkpoint
 from workbench.models.device import choose_device
-from workbench.models.finetuning import BINARY, fine_tune, task_loss, training_batches
+from workbench.models.finetuning import BINARY, PLAIN, fine_tune, task_loss, training_batches
 from workbench.models.loop import TrainingError, TrainSettings
+from workbench.models.methods import Adaptation
 from workbench.models.tracking import UNTRACKED
 from workbench.models.training import train
 
@@ -42,7 +45,7 @@ def toy_pairs(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
-def tune(folder: Path, *, device=None, model=None, pairs=None, tracker=UNTRACKED, **settings):
+def tune(folder: Path, *, device=None, model=None, pairs=None, tracker=UNTRACKED, adaptation=PLAIN, **settings):
     device = device or choose_device("fp32", threads=1)
     tokenizer = base.load_tokenizer("tiny")
     model = model or base.load_classifier("tiny", seed=5)
@@ -56,7 +59,7 @@ def tune(folder: Path, *, device=None, model=None, pairs=None, tracker=UNTRACKED
     )
     chosen = TrainSettings(**{"learning_rate": 1e-3, "evaluations": 4, "patience": 4, "seed": 7, **settings})
     how = {"settings": chosen, "device": device, "checkpoints": folder, "tracker": tracker}
-    result = fine_tune(model, tokenizer, batches, toy_pairs(120, 2), **how)
+    result = fine_tune(model, tokenizer, batches, toy_pairs(120, 2), adaptation=adaptation, **how)
     return model, result
 
 
@@ -171,6 +174,38 @@ def test_a_training_that_had_ended_is_not_trained_on(unbroken, tmp_path, monkeyp
     model, result = tune(tmp_path)
     assert_equal(weights(model), unbroken[0])
     pd.testing.assert_frame_equal(result.curve, unbroken[1].curve)
+
+
+class Stop(TrainerCallback):
+    """Breaks a training off after some steps, as an interrupt from the keyboard does."""
+
+    def on_step_end(self, _args, state, *_, **__):
+        if state.global_step == 15:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_batches_that_other_processes_make_meanwhile_are_the_same(unbroken, tmp_path, monkeypatch, stopped):
+    monkeypatch.setitem(loop.MAKERS, "cpu", 2)
+    if stopped:
+        with pytest.raises(KeyboardInterrupt):
+            tune(tmp_path, adaptation=Adaptation([Stop()]))
+        assert last_checkpoint(tmp_path)
+    assert_equal(weights(tune(tmp_path)[0]), unbroken[0])
+
+
+@pytest.mark.parametrize(("wrap", "packs"), [(None, True), (lambda optimizer: optimizer, False)])
+def test_what_looks_at_each_row_reads_them_padded(tmp_path, monkeypatch, wrap, packs):
+    packed = []
+    monkeypatch.setattr(training, "without_padding", lambda *_: packed.append(True) or nullcontext())
+    batches = training_batches(
+        base.load_tokenizer("tiny"), toy_pairs(60, 1), max_tokens=500, batch_tokens=256, use_weights=False, seed=3
+    )
+    train(
+        base.load_classifier("tiny"), batches, task_loss(BINARY), lambda _: {"loss": 0.0}, better="loss", wrap=wrap,
+        settings=TrainSettings(evaluations=1), device=choose_device("fp32", 1), checkpoints=tmp_path,
+    )  # fmt: skip
+    assert bool(packed) is packs
 
 
 def test_checkpoints_of_other_settings_are_not_resumed(tmp_path):

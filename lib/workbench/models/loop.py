@@ -21,6 +21,7 @@ Wrap = Callable[[torch.optim.Optimizer], torch.optim.Optimizer]
 
 
 TINY, HUGE = 1e-12, 1e38  # what is smaller moves no weight; a float32 is no larger
+MAKERS = {"cuda": 2}  # processes that make the next batches meanwhile; on a CPU they would take what it computes with
 
 
 class TrainingError(RuntimeError):
@@ -60,6 +61,7 @@ class TrainSettings:
     seed: int = 0
     dropout: float | None = None  # in place of the base model's own
     gradient_checkpointing: bool = False  # keep less for the backward pass, and compute it once more
+    compile: bool = False  # the model's layers: a minute or more at first, which a long training on a GPU gets back
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -88,6 +90,7 @@ class BatchTrainer(Trainer):
     ) -> None:
         self.loss, self.evaluate_model, self.settings, self.compute = loss, evaluate, settings, device
         self.parts, self.whole = 1, bool(getattr(batches, "whole", False))
+        self.last: dict[str, torch.Tensor] = {}  # loss and gradient of the last step
         optimizer: torch.optim.Optimizer = torch.optim.AdamW(
             _groups(model, settings), lr=settings.learning_rate, fused=True
         )
@@ -106,18 +109,21 @@ class BatchTrainer(Trainer):
     def get_train_dataloader(self) -> DataLoader[Batch]:
         """Every process goes through the batches in their order; transformers would deal them out instead."""
         dataset: Any = self.train_dataset if processes.count() == 1 else processes.Share(self.train_dataset)
-        return DataLoader(dataset, batch_size=1, collate_fn=_only, pin_memory=self.args.dataloader_pin_memory)
+        makers = MAKERS.get(self.compute.device.type, 0)
+        return DataLoader(
+            dataset, batch_size=1, collate_fn=_only, pin_memory=self.args.dataloader_pin_memory, num_workers=makers
+        )
 
     def training_step(self, model: torch.nn.Module, inputs: Batch, num_items_in_batch: object = None) -> torch.Tensor:
         """The loss of a batch, with its gradients; in parts where a GPU's memory is too small for all of it."""
+        self._see_finite()
         model.train()
-        batch = self._prepare_inputs(inputs)
+        batch = self.compute.move(inputs)
         while (total := self._step(model, batch)) is None:
             model.zero_grad()
             torch.cuda.empty_cache()
             self.parts *= 2
-        if not torch.isfinite(total):
-            raise TrainingError(self._not_finite("loss"))
+        self.last["loss"] = total
         return total
 
     def _step(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor | None:
@@ -161,14 +167,22 @@ class BatchTrainer(Trainer):
         if self.parts >= len(batch["input_ids"]):
             raise TrainingError("One single text does not fit into the GPU's memory: shorten it.") from error
 
-    def _clip_grad_norm(self, model: torch.nn.Module) -> torch.Tensor:
-        norm = super()._clip_grad_norm(model)
-        if not torch.isfinite(norm):
-            raise TrainingError(self._not_finite("gradient"))
-        return norm
+    def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
+        self.last["gradient"] = super()._get_grad_norm(model, grad_norm)
+        return self.last["gradient"]
 
-    def _not_finite(self, what: str, steps: int = 1) -> str:
-        step = self.state.global_step + steps
+    def _see_finite(self) -> None:
+        """Raise TrainingError if the last step's loss or gradient was not finite.
+
+        It is looked at before anything else is made of that step, but only then: to look at it at once would have a
+        GPU stand idle at each step, until it is told what comes next.
+        """
+        for what, value in self.last.items():
+            if not torch.isfinite(value):
+                raise TrainingError(self._not_finite(what))
+
+    def _not_finite(self, what: str) -> str:
+        step = self.state.global_step
         return (
             f"The {what} became infinite or NaN at step {step} of {self.state.max_steps}, on batches[{step - 1}]: "
             f"try a learning rate below {self.settings.learning_rate:g}, or precision fp32."
@@ -176,15 +190,17 @@ class BatchTrainer(Trainer):
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Numbers on valid, named eval_…, logged and shown to the callbacks; the first process's decide for all."""
+        self._see_finite()
         numbers = self.evaluate_model(self.model)
         metrics = {f"eval_{name}": value for name, value in processes.from_first(lambda: numbers).items()}
         if not np.isfinite(metrics[f"eval_{self.args.metric_for_best_model}"]):
-            raise TrainingError(self._not_finite(f"{self.args.metric_for_best_model} on valid", steps=0))
+            raise TrainingError(self._not_finite(f"{self.args.metric_for_best_model} on valid"))
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        self._see_finite()
         if not self.args.should_save:  # the first process does
             return super()._save_checkpoint(model, trial)
         with writing(Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")):

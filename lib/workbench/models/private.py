@@ -190,6 +190,8 @@ def _alone(settings: TrainSettings, device: Device) -> None:
         raise PrivacyError("A private training has one process: each of several would add noise of its own.")
     if settings.gradient_checkpointing:
         raise PrivacyError("A private training counts what a layer sees once: set gradient_checkpointing to false.")
+    if settings.compile:
+        raise PrivacyError("A private training asks each layer for each pair's gradient: set compile to false.")
 
 
 def noise_for(budget: Budget, sample_rate: float, steps: int) -> float:

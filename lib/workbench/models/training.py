@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from transformers import (
 
 from workbench.models import processes
 from workbench.models.checkpoints import STATE, Keeper, ended, kept, last_checkpoint, opened
+from workbench.models.compiled import compiled
 from workbench.models.device import Device
 from workbench.models.loop import Batches, BatchTrainer, Evaluate, Loss, TrainingError, TrainSettings, Wrap
 from workbench.models.saving import saving
@@ -63,9 +64,10 @@ def train(
     the parts of a split batch add up); evaluate(model) gives the numbers on valid, `better` among them.
     A `checkpoints` folder (or keeper) that holds a whole checkpoint of the same training resumes from it: on a CPU,
     with the same threads and precision, the weights come out as they would have unbroken. Checkpoints of another
-    training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer.
-    `what` says what else makes it another training: the task, constants of the loss. With `resumes` False a training
-    that was broken off starts anew, because something of it is in no checkpoint. `tracker` shows the curve as it grows.
+    training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer, which
+    may look at the gradient of each row: so their padding stays. `what` says what else makes it another training: the
+    task, constants of the loss. With `resumes` False a training that was broken off starts anew, because something of
+    it is in no checkpoint. `tracker` shows the curve as it grows.
 
     Called by each of several processes (see `processes`) it is one training of them all; with a device of several
     processes it starts them. Rows of a batch are then shared out, so that the curve is that of one process, but for
@@ -74,6 +76,7 @@ def train(
     Raises:
         TrainingError: it cannot go on; the last good checkpoint stays where it is.
         SaveError: a checkpoint cannot be written; the one before stays where it is.
+        CompileError: the model is to be compiled, and cannot be here.
         ProcessError: one of the processes ended before its time.
 
     """
@@ -109,7 +112,11 @@ def train(
                 elif device.processes > 1:
                     raise processes.ProcessError("The processes of the training left no checkpoint of their end.")
                 else:
-                    with without_padding(model, device), _checkpointing(model, settings.gradient_checkpointing):
+                    with (
+                        nullcontext() if wrap else without_padding(model, device),
+                        _checkpointing(model, settings.gradient_checkpointing),
+                        compiled(model) if settings.compile else nullcontext(),
+                    ):
                         trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
         except TrainingError as error:
             raise TrainingError(f"{error} {kept(checkpoints, folder)}") from error
