@@ -1,9 +1,10 @@
-"""The reference of the speed benchmarks: the training and scoring loop that tutorials show.
+"""The reference of the speed benchmarks: the training and scoring loop that tutorials show, on a CPU or a GPU.
 
 fp32, 16 texts a batch, each filled up to 128 tokens and tokenised anew whenever its batch comes, transformers' own
 classifier (its [CLS]) or masked language model with the head over every place of every row, AdamW.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from transformers import (
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     DataCollatorForLanguageModeling,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -25,7 +27,7 @@ class Textbook:
 
     def __init__(
         self,
-        where: str,
+        where: str | PreTrainedConfig,
         tokenizer: PreTrainedTokenizerBase,
         texts: Sequence[str],
         labels: Sequence[int] | None = None,
@@ -33,13 +35,23 @@ class Textbook:
         rate: float = 5e-5,
         steps: int = 0,
         seed: int = 0,
+        device: str = "cpu",
     ) -> None:
-        """Without labels it is masked language modelling; `steps` are those over which the rate falls, 0 keeps it."""
+        """Without labels it is masked language modelling; `steps` are those over which the rate falls, 0 keeps it.
+
+        where: a folder, or a config for random weights.
+        """
         torch.manual_seed(seed)
         self.tokenizer, self.texts, self.labels = tokenizer, list(texts), labels
         kind: Any = AutoModelForMaskedLM if labels is None else AutoModelForSequenceClassification
         classes = {} if labels is None else {"num_labels": max(labels) + 1}
-        self.model: PreTrainedModel = kind.from_pretrained(where, dtype=torch.float32, **classes)
+        if isinstance(where, PreTrainedConfig):
+            config = copy.deepcopy(where)
+            config.update(classes)
+            model = kind.from_config(config)
+        else:
+            model = kind.from_pretrained(where, dtype=torch.float32, **classes)
+        self.model: PreTrainedModel = model.to(device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=0.01)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: max(0.0, 1 - step / steps) if steps else 1.0
@@ -59,7 +71,7 @@ class Textbook:
             batch["labels"] = torch.tensor([self.labels[row] for row in rows])
         self.model.train()
         self.optimizer.zero_grad()
-        self.model(**batch).loss.backward()
+        self.model(**self._there(batch)).loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.schedule.step()
@@ -70,7 +82,11 @@ class Textbook:
         """The classifier's logits (texts × classes)."""
         self.model.eval()
         batches = (list(texts[at : at + BATCH]) for at in range(0, len(texts), BATCH))
-        return np.concatenate([self.model(**self._batch(batch)).logits.numpy() for batch in batches])
+        found = (self.model(**self._there(self._batch(batch))).logits for batch in batches)
+        return np.concatenate([logits.cpu().numpy() for logits in found])
+
+    def _there(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: value.to(self.model.device) for name, value in batch.items()}
 
     def _batch(self, texts: list[str]) -> dict[str, torch.Tensor]:
         return dict(
