@@ -375,8 +375,7 @@ def padding(report: Report, sizes: Sizes, device: Device) -> None:
     lengths = np.sort(lengths_of(4 * sizes.rows, MEDIAN, SPREAD, sizes.length, 2))
     texts = TextRows(tokenizer, texts_of(tokenizer, lengths - 2, 2))
     model = base.load_classifier(sizes.small, 0, 2)
-    device.place(model)
-    model.train()
+    device.place(model)  # without dropout, of which the kernel knows none in attention
     drawn = np.random.default_rng(3).permutation(len(texts))[: sizes.rows]
     for name, rows in (("as drawn", drawn), ("of like length", np.arange(sizes.rows) + 2 * sizes.rows)):
         batch = device.move(texts.batch(rows))
