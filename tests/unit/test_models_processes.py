@@ -250,6 +250,14 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     assert "Training in 2 processes." in choose_device("fp32", processes=2).reason
 
 
+def test_each_process_draws_dropout_of_its_own(monkeypatch, tmp_path):
+    seeds = []
+    for number in range(2):
+        monkeypatch.setattr(processes, "number", lambda number=number: number)
+        seeds.append(_arguments(tmp_path, 10, "loss", SETTINGS, choose_device("fp32", 1)).seed)
+    assert seeds == [SETTINGS.seed, SETTINGS.seed + 1]
+
+
 def test_one_process_takes_one_gpu_of_several(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     device = replace(choose_device("fp32", 1), device=torch.device("cuda"), processes=1)
