@@ -1,6 +1,7 @@
 """One training in several processes: the same curve and weights as in one, and errors that come up as they were."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -222,12 +223,16 @@ def test_a_broken_off_training_goes_on_as_if_it_had_not_been(tmp_path):
     """Each process draws its own dropout, which goes on where it was."""
     unbroken, _ = tuned(tmp_path / "unbroken", many=2, start="tiny")
     assert len(list((tmp_path / "unbroken" / "events").iterdir())) == 1  # one process writes the curves
+    (tmp_path / "broken").mkdir()
     with pytest.raises(TrainingError, match="broken off"):
-        tuned(sealed(tmp_path), many=2, start="tiny", callbacks=[Breaks()])
-    assert any(name.endswith("rng_state_1.pth") for name in sealed(tmp_path).names())
-    resumed, result = tuned(sealed(tmp_path), many=2, start="tiny")
-    assert result.curve["loss"].notna().all()
+        tuned(sealed(tmp_path / "broken"), many=2, start="tiny", callbacks=[Breaks()])
+    assert any(name.endswith("rng_state_1.pth") for name in sealed(tmp_path / "broken").names())
+    shutil.copytree(tmp_path / "broken", tmp_path / "alone")
+    resumed, result = tuned(sealed(tmp_path / "broken"), many=2, start="tiny")
     assert_equal(weights(resumed), weights(unbroken))
+    _, alone = tuned(sealed(tmp_path / "alone"), start="tiny")  # one process goes on where two were
+    assert alone.steps == result.steps
+    assert alone.curve["loss"].iloc[0] == result.curve["loss"].iloc[0]
 
 
 def test_private_training_has_one_process():
