@@ -9,7 +9,7 @@ from .record import line, recorded
 
 NOT_BENCHMARKS = {
     "__init__", "__main__", "record", "governance_pandas", "fault_schemas", "pii_texts", "pii_lists", "pii_rewriting",
-    "pii_numbers", "pii_values", "pii_values_en", "pii_values_zh",
+    "pii_numbers", "pii_values", "pii_values_en", "pii_values_zh", "textbook",
 }  # fmt: skip
 
 

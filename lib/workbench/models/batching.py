@@ -1,5 +1,6 @@
 """Texts as numbers, and batches bounded by tokens rather than by rows."""
 
+import re
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import count
@@ -10,6 +11,24 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 MULTIPLE = 8  # rows are padded to a multiple of 8, the width of the vector units
+HALF = re.compile("[\ud800-\udfff]")  # half of a character of UTF-16, which stands for nothing alone
+
+
+def only_texts(texts: Sequence[str], what: str) -> None:
+    """See that all are texts, an empty one too; `what` names them in the message, as "context".
+
+    Raises:
+        ValueError: one is missing, or is no text.
+
+    """
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"The {what} of row {row} is {text!r} and no text: fill it in, or leave the row out.")
+        if HALF.search(text):
+            raise ValueError(
+                f"The {what} of row {row} holds half a character, {HALF.findall(text)[0]!a}, which cannot be written: "
+                "clean it (text.encode(errors='replace').decode()), or leave the row out."
+            )
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
@@ -26,6 +45,8 @@ def plan_batches(lengths: np.ndarray, batch_tokens: int, *, seed: int, max_token
     """
     if not len(lengths):
         raise ValueError("There is no text to train on: the table is empty after its filters.")
+    if batch_tokens <= 0:
+        raise ValueError(f"Batches of {batch_tokens} tokens hold no row: raise batch_tokens above 0.")
     if max_tokens <= 0:
         raise ValueError(f"The budget of {max_tokens} tokens leaves nothing to train; raise it above 0.")
     plan: list[np.ndarray] = []
@@ -71,7 +92,7 @@ class TextRows:
     context, which names the most telling things first.
 
     Raises:
-        ValueError: the tokenizer has no begin and end of a row.
+        ValueError: a text is missing, or rows are too short, or the tokenizer has no begin and end of a row.
 
     """
 
@@ -80,12 +101,14 @@ class TextRows:
     ) -> None:
         self.cls, self.sep, self.fill = special_ids(tokenizer)
         self.max_length = max_length = int(tokenizer.model_max_length)
-        self._context_of, self._contexts = _distinct(tokenizer, contexts)
         self._pairs = candidates is not None
         self._own = 3 if self._pairs else 2  # special tokens of a row
+        if max_length <= self._own:
+            raise ValueError(f"max_length is {max_length}, and {self._own} tokens of a row are no text: raise it.")
+        self._context_of, self._contexts = _distinct(tokenizer, contexts, "context")
         right: np.ndarray | int = 0
         if candidates is not None:
-            self._candidate_of, self._candidates = _distinct(tokenizer, candidates)
+            self._candidate_of, self._candidates = _distinct(tokenizer, candidates, "candidate")
             right = np.minimum(_sizes(self._candidates), max_length - self._own)[self._candidate_of]
         self.left = np.minimum(_sizes(self._contexts)[self._context_of], max_length - self._own - right)
         self.lengths = self.left + right + self._own
@@ -97,6 +120,14 @@ class TextRows:
         """A digest of all rows."""
         right = [self._candidate_of, self._candidates] if self._pairs else []
         return digest_of(self._context_of, self._contexts, *right, self.lengths)
+
+    def distinct(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows that differ, each by its first place, and for every row which of them it equals."""
+        names = self._context_of
+        if self._pairs:
+            names = names * len(self._candidates) + self._candidate_of
+        _, first, where = np.unique(names, return_index=True, return_inverse=True)
+        return first, where
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         """The rows as input_ids, token_type_ids (1 on a candidate) and attention_mask, each (rows × longest)."""
@@ -155,7 +186,11 @@ def _sizes(texts: Sequence[Sequence[int]]) -> np.ndarray:
     return np.array([len(ids) for ids in texts], dtype=int)
 
 
-def _distinct(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> tuple[np.ndarray, list[list[int]]]:
+def _distinct(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], what: str
+) -> tuple[np.ndarray, list[list[int]]]:
+    """For each text which of the different ones it is, and their tokens, as many as a row may have."""
+    only_texts(texts, what)
     number: dict[str, int] = {}
     where = np.array([number.setdefault(text, len(number)) for text in texts], dtype=int)
-    return where, token_ids(tokenizer, list(number))
+    return where, [ids[: int(tokenizer.model_max_length)] for ids in token_ids(tokenizer, list(number))]

@@ -7,6 +7,7 @@ process, and each that is whole is handed to the keeper, which may encrypt it, a
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +17,18 @@ import torch
 from transformers import TrainerCallback
 
 from workbench import temporary
+from workbench.artifacts import sha256, write_json
+from workbench.models.saving import SaveError, saving
 
 MARK = "training.sha256"
-STATE = "trainer_state.json"  # Trainer writes it last: a checkpoint that has it is whole
+STATE = "trainer_state.json"
+SUMS = "sha256.json"  # of a checkpoint's files, written last: one that has it, and is as it says, is whole
 
 
 class Keeper(Protocol):
     """Keeps files by name so that they outlive a kill; their names are paths below one folder."""
+
+    folder: Path
 
     def names(self) -> list[str]:
         """What is kept and whole."""
@@ -66,8 +72,9 @@ def training_folder(folder: Path, digest: str) -> Path:
     mark = folder / MARK
     if not mark.exists() or mark.read_text() != digest:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        mark.write_text(digest)
+        with saving("The checkpoints", folder):
+            folder.mkdir(parents=True)
+            mark.write_text(digest)
     return folder
 
 
@@ -75,26 +82,18 @@ def _bring_back(keeper: Keeper, folder: Path, digest: str) -> None:
     """Put the whole checkpoints of this training into the folder; what else is kept is forgotten."""
     names = keeper.names()
     mine = MARK in names and keeper.restore(MARK).decode() == digest
-    whole = {Path(name).parent for name in names if mine and Path(name).name == STATE}
+    whole = {Path(name).parent for name in names if mine and Path(name).name == SUMS}
     for name in names:
         if Path(name).parent not in whole and not (mine and name == MARK):
             keeper.forget(name)
         elif name != MARK:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(keeper.restore(name))
-    for checkpoint in whole:
-        _move_best(folder / checkpoint / STATE, folder)
+            path, data = folder / name, keeper.restore(name)
+            with saving("The checkpoints", folder):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
     if not mine:
-        keeper.keep(MARK, digest.encode())
-
-
-def _move_best(state: Path, folder: Path) -> None:
-    """Let a checkpoint's state name the best one by where it now lies: Trainer would look where it was written."""
-    known = json.loads(state.read_text())
-    if best := known.get("best_model_checkpoint"):
-        known["best_model_checkpoint"] = str(folder / Path(best).name)
-        state.write_text(json.dumps(known))
+        with saving("The checkpoints", keeper.folder):
+            keeper.keep(MARK, digest.encode())
 
 
 class _Keeping(TrainerCallback):
@@ -107,23 +106,80 @@ class _Keeping(TrainerCallback):
         files = [path for path in self.folder.glob("checkpoint-*/*") if path.is_file()]
         here = {str(path.relative_to(self.folder)): path for path in files}
         kept = set(self.keeper.names())
-        for name in sorted(here.keys() - kept, key=lambda name: (Path(name).name == STATE, name)):
-            self.keeper.keep(name, here[name].read_bytes())
-        for name in sorted(kept - here.keys() - {MARK}, key=lambda name: (Path(name).name != STATE, name)):
+        with saving("The checkpoint", self.keeper.folder):
+            for name in sorted(here.keys() - kept, key=lambda name: (Path(name).name == SUMS, name)):
+                self.keeper.keep(name, here[name].read_bytes())
+        for name in sorted(kept - here.keys() - {MARK}, key=lambda name: (Path(name).name != SUMS, name)):
             self.keeper.forget(name)
 
 
+@contextmanager
+def writing(checkpoint: Path) -> Iterator[None]:
+    """As long as Trainer writes a checkpoint: then it is made whole, or, where the disk is full, makes room again.
+
+    Raises:
+        SaveError: it could not be written.
+
+    """
+    try:
+        with saving(f"The {checkpoint.name}", checkpoint.parent):
+            yield
+            _write_sums(checkpoint)
+    except SaveError:
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        raise
+
+
+def _write_sums(checkpoint: Path) -> None:
+    files = [path for path in checkpoint.iterdir() if path.is_file() and path.name != SUMS]
+    write_json(checkpoint / SUMS, {path.name: sha256(path) for path in sorted(files)})
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether the files are as they were written; and those of the best checkpoint, which it will end with."""
+    try:
+        sums = json.loads((checkpoint / SUMS).read_text())
+        same = all(sha256(checkpoint / name) == digest for name, digest in sums.items())
+        best = same and json.loads((checkpoint / STATE).read_text())["best_model_checkpoint"]
+    except (OSError, ValueError):  # a file is missing, or a part of it
+        return False
+    other = checkpoint.parent / Path(best or checkpoint).name
+    return same and (other == checkpoint or _is_whole(other))
+
+
+def _move_best(checkpoint: Path) -> None:
+    """Let a checkpoint's state name the best one by where it now lies: Trainer would look where it was written."""
+    state = json.loads((checkpoint / STATE).read_text())
+    if (best := state["best_model_checkpoint"]) and Path(best).parent != checkpoint.parent:
+        state["best_model_checkpoint"] = str(checkpoint.parent / Path(best).name)
+        (checkpoint / STATE).write_text(json.dumps(state))
+        _write_sums(checkpoint)
+
+
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest whole checkpoint below `folder`; one that a kill left half-written is removed."""
+    """The newest whole checkpoint below `folder`, which may have been moved.
+
+    Newer ones that are not whole, as a kill or a full disk leaves them, are removed, and a warning says so.
+    """
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True)
-    for path in found:
-        try:
-            json.loads((path / STATE).read_text())
-        except (OSError, ValueError):
+    last = next((path for path in found if _is_whole(path)), None)
+    if broken := found[: found.index(last)] if last else found:
+        for path in broken:
             shutil.rmtree(path)
-            continue
-        return str(path)
-    return None
+        names, goes_on = ", ".join(path.name for path in broken), f"goes on from {last.name}" if last else "starts anew"
+        warnings.warn(f"Not whole, or its best is not: {names} in {folder}. The training {goes_on}.", stacklevel=2)
+    if not last:
+        return None
+    _move_best(last)
+    return str(last)
+
+
+def kept(checkpoints: str | Path | Keeper, folder: Path) -> str:
+    """What is left of a training that failed, in a sentence."""
+    where = checkpoints if isinstance(checkpoints, str | Path) else checkpoints.folder
+    if found := last_checkpoint(folder):
+        return f"{Path(found).name} is kept in {where}, until a training with other settings begins there."
+    return "No checkpoint had been written yet."
 
 
 def ended(checkpoint: str) -> bool:

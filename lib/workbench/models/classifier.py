@@ -19,6 +19,9 @@ class TextClassifier(PreTrainedModel):
     What `methods.adapt` added is named in the config, and is there again when the model is loaded.
     """
 
+    # which kernel computes attention is for the encoder to say: without these it would get the slowest
+    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
+
     def __init__(self, config: PreTrainedConfig) -> None:
         super().__init__(config)
         encoder = AutoModel.from_config(config)

@@ -19,6 +19,7 @@ from workbench.metrics.classification import (
 )
 from workbench.metrics.intervals import interval
 from workbench.models.calibration import Calibration, calibrate
+from workbench.models.tasks import check_differ
 
 Scorer = Callable[[pd.DataFrame], np.ndarray]  # pairs → raw scores
 METRICS: dict[str, Metric] = {"roc_auc": roc_auc, "pr_auc": pr_auc, "brier": brier}
@@ -78,8 +79,9 @@ def compare(
     pairs: label, weight, user_id; probabilities: model → calibrated probability of each pair.
     Returns rows subject, metric, value, low, high, n (users); the subject of a paired difference is
     "first - other". The interval is the 95 % percentile interval of `draws` bootstrap samples of users, the same
-    for all models.
+    for all models. Raises `TaskError` where the pairs have one label only.
     """
+    check_differ(pairs["label"], "test")
     labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
     first, rows = next(iter(probabilities)), []
     for name, metric in METRICS.items():

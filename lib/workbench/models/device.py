@@ -1,5 +1,6 @@
 """The device and the precision, chosen by measuring, with the reason in words."""
 
+import copy
 import hashlib
 import json
 import os
@@ -9,11 +10,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from workbench.models.processes import count, from_first, join, on_this_machine
 
+M = TypeVar("M", bound=torch.nn.Module)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 WORTH_IT = 1.2  # bf16 costs some accuracy: below this gain in speed a CPU stays with fp32
 
@@ -33,6 +36,11 @@ class Device:
         """The name of the precision, "fp32" or "bf16"."""
         return next(name for name, dtype in PRECISIONS.items() if dtype == self.dtype)
 
+    @property
+    def at_once(self) -> int:
+        """Tokens of a batch to score: on a CPU few enough for what they compute to stay in its caches."""
+        return 2048 if self.device.type == "cpu" else 65536
+
     def place(self, model: torch.nn.Module) -> None:
         """Move a model here, ready to score (dropout off)."""
         model.to(self.device).eval()
@@ -40,6 +48,20 @@ class Device:
     def move(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """A batch's tensors here."""
         return {name: value.to(self.device) for name, value in batch.items()}
+
+    def compact(self, model: M) -> M:
+        """A model to score with, placed here: in bf16 a copy with weights in bf16, but for the head.
+
+        Autocast, which a training needs, would make them anew in every batch. A logit in bf16 has 8 bits, and many
+        pairs would tie: so the head stays as it is.
+        """
+        self.place(model)
+        if self.dtype != torch.bfloat16:
+            return model
+        small = copy.deepcopy(model).to(torch.bfloat16)
+        if head := getattr(small, "classifier", None):
+            head.float()
+        return small.eval()
 
     def autocast(self) -> AbstractContextManager[None]:
         """Matrix products in `dtype`; weights, sums and losses stay float32."""
@@ -70,6 +92,8 @@ def choose_device(
     """
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"Precision {precision!r} is unknown: use 'auto', 'fp32' or 'bf16'.")
+    if threads < 0:
+        raise ValueError(f"threads is {threads}: give a number of threads, or 0 for as many as there are cores.")
     join()
     if on_this_machine() > 1:
         threads = max(1, (threads or len(os.sched_getaffinity(0))) // on_this_machine())

@@ -10,13 +10,14 @@ import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from workbench.models.base import check_match
 from workbench.models.batching import TextRows, digest_of, plan_batches
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.methods import Adaptation
 from workbench.models.scoring import score_pairs, score_texts
-from workbench.models.tasks import Task
+from workbench.models.tasks import Task, TaskError, check_differ, row_weights
 from workbench.models.training import Batch, Evaluate, Loss, TrainResult, TrainSettings, train
 
 BINARY = Task("binary")
@@ -39,7 +40,7 @@ class LabelledBatches:
         if number >= len(self.plan):
             raise IndexError(number)
         rows = self.plan[number]
-        share = self.weights[rows] / self.weights[rows].sum()
+        share = self.weights[rows] / (self.weights[rows].sum() or 1.0)  # rows of weight 0 may be among themselves
         return {
             **self.texts.batch(rows),
             "labels": torch.from_numpy(self.targets[rows]),
@@ -79,11 +80,18 @@ def training_batches(
 
     use_weights: False trains on the rows as they are, and leaves the natural rate to the calibration; True scales each
     row by its column `weight`, which trains at the natural rate at the price of noisier gradients.
+
+    Raises:
+        TaskError: labels of another task, or all alike; a weight that is none.
+        ValueError: no rows, a text that is missing, or nothing to be read.
+
     """
     texts = text_rows(tokenizer, rows)
-    weights = rows["weight"].to_numpy(dtype=float) if use_weights else np.ones(len(rows))
+    weights = row_weights(rows) if use_weights else np.ones(len(rows))
     plan = plan_batches(texts.lengths, batch_tokens, seed=seed, max_tokens=max_tokens)
-    return LabelledBatches(texts, task.targets(rows["label"]), weights, plan)
+    targets = task.targets(rows["label"])
+    check_differ(rows["label"], "train")
+    return LabelledBatches(texts, targets, weights, plan)
 
 
 def task_loss(task: Task, adaptation: Adaptation = PLAIN) -> Loss:
@@ -99,11 +107,17 @@ def pair_scorer(
 
 
 def judge(
-    tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device, batch_tokens: int = 4096
+    tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device, batch_tokens: int = 0
 ) -> Evaluate:
-    """What gives a model's numbers on labelled rows, by their column `weight` where they have one."""
-    texts, targets = text_rows(tokenizer, rows), task.targets(rows["label"])
-    weights = rows["weight"].to_numpy(dtype=float) if "weight" in rows else np.ones(len(rows))
+    """What gives a model's numbers on labelled rows, by their column `weight` where they have one.
+
+    Raises:
+        TaskError: the rows cannot judge it.
+
+    """
+    texts, targets, weights = text_rows(tokenizer, rows), task.targets(rows["label"]), row_weights(rows)
+    if task.kind == "binary" or rows.empty:  # which is calibrated before it is judged
+        check_differ(rows["label"], "valid")
     return partial(
         _numbers, task=task, texts=texts, targets=targets, weights=weights, device=device, batch_tokens=batch_tokens
     )
@@ -121,12 +135,23 @@ def fine_tune(
     device: Device,
     checkpoints: str | Path | Keeper,
     tensorboard: str | Path | None = None,
-    batch_tokens: int = 4096,
+    batch_tokens: int = 0,
 ) -> TrainResult:
     """Train in place on `batches`; stops early, and keeps the best weights, by the task's loss on `valid`'s rows.
 
     adaptation: what `methods.adapt` gave for the model.
+
+    Raises:
+        TaskError: the head was made for another number of classes, or valid cannot judge it.
+        BaseModelError: model and tokenizer are not of one kind.
+
     """
+    if (has := int(model.config.num_labels or 1)) != task.outputs:
+        raise TaskError(
+            f"The head gives {has} logits, and the task {task.kind!r} of {len(task.classes)} classes needs "
+            f"{task.outputs}: load the classifier with outputs={task.outputs}."
+        )
+    check_match(model, tokenizer)
     return train(
         model,
         batches,

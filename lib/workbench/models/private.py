@@ -27,7 +27,7 @@ from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.finetuning import LabelledBatches, judge, task_loss, text_rows
 from workbench.models.scoring import merged_apart
-from workbench.models.tasks import Task
+from workbench.models.tasks import Task, check_differ
 from workbench.models.training import Batch, TrainResult, TrainSettings, train
 
 METHODS = ("head", "lora", "adapter")
@@ -249,6 +249,7 @@ def _batches(
     """Batches drawn at this rate; which rows are in one is nobody's to know."""
     plan = _plan(len(rows), rate, steps)
     targets = task.targets(rows["label"])
+    check_differ(rows["label"], "train")
     return PoissonBatches(text_rows(tokenizer, rows), targets, np.ones(len(rows)), plan, rate * len(rows))
 
 

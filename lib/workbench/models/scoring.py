@@ -13,6 +13,7 @@ from workbench.models import methods
 from workbench.models.batching import TextRows, cut_batches
 from workbench.models.classifier import TextClassifier, mean_over
 from workbench.models.device import Device
+from workbench.models.unpadded import without_padding
 
 
 def score_pairs(
@@ -22,35 +23,32 @@ def score_pairs(
     candidates: Sequence[str],
     device: Device,
     *,
-    batch_tokens: int = 4096,
+    batch_tokens: int = 0,
 ) -> np.ndarray:
     """The logit of every pair (context, candidate), float32, in the order given.
 
-    An equal pair is scored once. The classifier has one logit; σ(logit) is its probability before calibration.
+    The classifier has one logit; σ(logit) is its probability before calibration.
     """
     if len(contexts) != len(candidates):
         raise ValueError(f"{len(contexts)} contexts and {len(candidates)} candidates do not make pairs.")
-    number: dict[tuple[str, str], int] = {}
-    where = np.array(
-        [number.setdefault(pair, len(number)) for pair in zip(contexts, candidates, strict=True)], dtype=int
-    )
-    texts = TextRows(tokenizer, [a for a, _ in number], [b for _, b in number])
-    return score_texts(model, texts, device, batch_tokens)[where]
+    return score_texts(model, TextRows(tokenizer, contexts, candidates), device, batch_tokens)
 
 
 @torch.inference_mode()
-def score_texts(model: TextClassifier, texts: TextRows, device: Device, batch_tokens: int = 4096) -> np.ndarray:
+def score_texts(model: TextClassifier, texts: TextRows, device: Device, batch_tokens: int = 0) -> np.ndarray:
     """The logits of every row of `texts`, float32: (rows) of a head of one logit, else (rows × outputs).
 
-    Rows sorted by length share batches of at most `batch_tokens`.
+    Equal rows are scored once, and rows sorted by length share batches of at most `batch_tokens`; 0 leaves that to the
+    device.
     """
-    device.place(model)
+    model = device.compact(model)
     scores = np.empty((len(texts), int(model.config.num_labels or 1)), dtype=np.float32)
-    for rows in cut_batches(texts.lengths, batch_tokens, np.argsort(texts.lengths, kind="stable")):
-        batch = device.move(texts.batch(rows))
-        with device.autocast():
-            logits = model(**batch).logits
-        scores[rows] = logits.cpu().numpy()
+    first, where = texts.distinct()
+    order = first[np.argsort(texts.lengths[first], kind="stable")]
+    with without_padding(model, device):
+        for rows in cut_batches(texts.lengths, batch_tokens or device.at_once, order):
+            scores[rows] = model(**device.move(texts.batch(rows))).logits.cpu().numpy()
+    scores = scores[first][where]
     return scores[:, 0] if scores.shape[1] == 1 else scores
 
 
@@ -68,20 +66,19 @@ def embed_texts(
     texts: Sequence[str],
     device: Device,
     *,
-    batch_tokens: int = 4096,
+    batch_tokens: int = 0,
 ) -> np.ndarray:
     """Unit vectors (texts × hidden, float32): the mean over a text's tokens, as MiniLM's sentence model was trained."""
-    number: dict[str, int] = {}
-    where = np.array([number.setdefault(text, len(number)) for text in texts], dtype=int)
-    distinct = TextRows(tokenizer, list(number))
-    device.place(model)
-    vectors = np.empty((len(distinct), model.config.hidden_size), dtype=np.float32)
-    for rows in cut_batches(distinct.lengths, batch_tokens, np.argsort(distinct.lengths, kind="stable")):
-        batch = device.move(distinct.batch(rows))
-        with device.autocast():
-            found = unit_vectors(model, batch["input_ids"], batch["attention_mask"])
-        vectors[rows] = found.cpu().numpy()
-    return vectors[where]
+    given = TextRows(tokenizer, texts)
+    first, where = given.distinct()
+    model = device.compact(model)
+    vectors = np.empty((len(given), model.config.hidden_size), dtype=np.float32)
+    order = first[np.argsort(given.lengths[first], kind="stable")]
+    with without_padding(model, device):
+        for rows in cut_batches(given.lengths, batch_tokens or device.at_once, order):
+            batch = device.move(given.batch(rows))
+            vectors[rows] = unit_vectors(model, batch["input_ids"], batch["attention_mask"]).cpu().numpy()
+    return vectors[first][where]
 
 
 def unit_vectors(model: torch.nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,9 @@ SURE = 1e-7  # a probability is no nearer to 0 or 1 when its logarithm is taken
 MOST_RARE = 100.0  # a class weight is no larger: a class of one text must not rule the training
 
 
+TWO = "A training needs at least two to tell apart: take more rows into train, or other labels"
+
+
 class TaskError(ValueError):
     """Labels that no task can be made of, or that are not the task's; the message says which, and what to do."""
 
@@ -54,15 +57,13 @@ class Task:
         """Labels as numbers: 0 or 1, the place of the class or grade, a row of 0 and 1, or the number in its units.
 
         Raises:
-            TaskError: a label that is not among the task's classes, or no number.
+            TaskError: a label that is missing, or not among the task's classes, or no number.
 
         """
-        if self.kind == "binary":
-            return labels.to_numpy(dtype=np.float32)
-        if self.kind == "number":
-            return ((labels.to_numpy(dtype=float) - self.centre) / self.spread).astype(np.float32)
+        if self.kind in ("binary", "number"):
+            return ((self._numeric(labels) - self.centre) / self.spread).astype(np.float32)
         place = {name: at for at, name in enumerate(self.classes)}
-        lists = list(labels) if self.kind == "labels" else [[label] for label in labels]
+        lists = [label if self.kind == "labels" and not pd.api.types.is_scalar(label) else [label] for label in labels]
         if new := sorted({str(label) for row in lists for label in row if label not in place}):
             raise TaskError(
                 f"{len(new)} labels are not among the {len(place)} that the head was made for, {new[0]!r} first: train "
@@ -74,6 +75,15 @@ class Task:
         for at, row in enumerate(lists):
             many[at, [place[label] for label in row]] = 1
         return many
+
+    def _numeric(self, labels: pd.Series) -> np.ndarray:
+        values = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=float)
+        sound = np.isin(values, (0, 1)) if self.kind == "binary" else np.isfinite(values)
+        if not sound.all():
+            row = int(np.argmin(sound))
+            given, what = labels.astype(object).iloc[row], "0 or 1" if self.kind == "binary" else "a finite number"
+            raise TaskError(f"The label of row {row} is {given!r} and not {what}: correct it, or leave the row out.")
+        return values
 
     def losses(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss of each row (rows), from logits (rows × outputs) and `targets` as above."""
@@ -115,8 +125,10 @@ class Task:
         "binary" is calibrated first (Platt): a model trained on sampled negatives is off the natural rate by a
         constant, and the log-loss is to judge how well the pairs are told apart. Also pr_auc and roc_auc; of "classes"
         accuracy and macro_f1; of "labels" micro_f1, macro_f1 and mean_average_precision; of "grades" accuracy, mae (in
-        grades) and kappa (quadratic); of a number mae and spearman.
+        grades) and kappa (quadratic); of a number mae and spearman. Logits that are not finite have no numbers.
         """
+        if not np.isfinite(logits).all():
+            return {self.better: float("nan")}
         if self.kind == "binary":
             return self._binary(targets, logits, weights)
         return getattr(self, f"_{self.kind}")(targets, logits, weights / weights.sum())
@@ -213,13 +225,48 @@ def task_for(
     classes = tuple(sorted(names.unique()))
     if len(classes) < 2:
         only = f": all are {classes[0]!r}" if classes else ""
-        raise TaskError(f"The labels name {len(classes)} class{only}. A training needs at least two to tell apart.")
+        raise TaskError(f"The labels name {len(classes)} class{only}. {TWO}.")
     if kind == "binary" and set(classes) != {0, 1}:
         raise TaskError(f"A binary task has the labels 0 and 1, and here are {', '.join(map(str, classes[:5]))} …")
     if kind == "number":
         return Task(kind, centre=float(labels.mean()), spread=float(labels.std(ddof=0)))
     weights = _balanced(names, classes, len(labels), kind) if balance else ()
     return Task(kind, () if kind == "binary" else classes, weights, focal, smoothing)
+
+
+def check_differ(labels: pd.Series, split: str) -> None:
+    """See that the labels of a split are not all alike, or there is nothing to tell apart, or to calibrate by.
+
+    Raises:
+        TaskError: they are, or there is none.
+
+    """
+    if labels.empty:
+        raise TaskError(f"There is no row in {split}: take some into it.")
+    told = labels.astype(str)  # a label may be a list
+    if (told == told.iloc[0]).all():
+        raise TaskError(
+            f"All {len(told):,} labels of {split} are {told.iloc[0]}, and two different ones are needed at least: take "
+            f"more rows (users, texts) into {split}, or other labels."
+        )
+
+
+def row_weights(rows: pd.DataFrame) -> np.ndarray:
+    """The column `weight`: for how many each row stands; 1 where there is none.
+
+    Raises:
+        TaskError: one is missing, infinite or negative, or all are 0.
+
+    """
+    if "weight" not in rows:
+        return np.ones(len(rows))
+    weights = rows["weight"].to_numpy(dtype=float)
+    if not (sound := np.isfinite(weights) & (weights >= 0)).all():
+        row = int(np.argmin(sound))
+        raise TaskError(f"The weight of row {row} is {weights[row]:g}: give it a positive one, or leave the row out.")
+    if len(weights) and not weights.any():
+        raise TaskError("All weights are 0, so that no row counts: give some a positive one.")
+    return weights
 
 
 def _balanced(names: pd.Series, classes: Sequence[Any], rows: int, kind: str) -> tuple[float, ...]:

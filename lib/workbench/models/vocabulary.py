@@ -1,11 +1,14 @@
 """A tokenizer of a shop's own, trained on its texts, for a language or for words that no base model knows."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from workbench.models.batching import only_texts
 
 SPECIAL = {
     "pad_token": "[PAD]",
@@ -17,6 +20,8 @@ SPECIAL = {
 BEGIN, METASPACE, INSIDE = "Ġ", "▁", "##"  # byte-level BPE and SentencePiece mark begins, WordPiece what goes on
 LETTERS = 0.9  # share of the vocabulary that single characters may take
 KINDS = ("wordpiece", "bpe")
+LONGEST = 100  # characters of a word: beyond them BERT knows none, and the time to learn one grows by their square
+WITHOUT_END = re.compile(rf"\S{{{LONGEST}}}(?=\S)")
 
 
 def train_tokenizer(
@@ -33,15 +38,18 @@ def train_tokenizer(
         lowercase: read capital letters as small ones, and letters without their accents; "wordpiece" only.
 
     Raises:
-        ValueError: unknown kind, no text, or a size that has no room for more than single characters.
+        ValueError: unknown kind, no text or one that is missing, or a size that has no room for more than single
+            characters.
 
     """
     if kind not in KINDS:
         raise ValueError(f"There is no vocabulary of the kind {kind!r}: use {' or '.join(KINDS)}.")
+    only_texts(texts, "text")
     if not any(text.strip() for text in texts):
         raise ValueError("There is no text to train a vocabulary on: the corpus is empty after its filters.")
     if size < 300:
         raise ValueError(f"A vocabulary of {size} has no room for pieces of words: give it 300 or more.")
+    texts = [WITHOUT_END.sub(r"\g<0> ", " ".join(text.split())) for text in texts]
     made = _wordpiece(texts, size, lowercase) if kind == "wordpiece" else _bpe(texts, size)
     return PreTrainedTokenizerFast(tokenizer_object=made, model_max_length=max_length, **SPECIAL)
 

@@ -22,14 +22,15 @@ class SealedCheckpoints:
     """
 
     def __init__(self, safe: Vault, folder: Path):
+        self.folder = folder
         self.safe = Vault(folder, safe.keys, safe.material.kms)
-        for part in self.safe.folder.rglob(".*.part"):  # what a kill left half-written
+        for part in folder.rglob(".*.part"):  # what a kill left half-written
             part.unlink()
 
     def names(self) -> list[str]:
         """What is kept."""
-        files = self.safe.folder.rglob(f"*{SUFFIX}")
-        return sorted(str(path.relative_to(self.safe.folder)).removesuffix(SUFFIX) for path in files)
+        files = self.folder.rglob(f"*{SUFFIX}")
+        return sorted(str(path.relative_to(self.folder)).removesuffix(SUFFIX) for path in files)
 
     def keep(self, name: str, data: bytes) -> None:
         """Seal a file, at once."""
@@ -41,7 +42,7 @@ class SealedCheckpoints:
 
     def forget(self, name: str) -> None:
         """Remove a file."""
-        path = self.safe.folder / (name + SUFFIX)
+        path = self.folder / (name + SUFFIX)
         path.unlink()
-        if path.parent != self.safe.folder and not any(path.parent.iterdir()):
+        if path.parent != self.folder and not any(path.parent.iterdir()):
             path.parent.rmdir()

@@ -133,14 +133,17 @@ class Vault:
         cipher, name = AESGCM(key), relative.encode()
         path = self._place(relative)
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        with part.open("wb") as file:
-            file.write(MAGIC + bytes.fromhex(reference) + prefix)
-            for number, start in enumerate(range(0, max(len(data), 1), CHUNK)):
-                chunk = data[start : start + CHUNK]
-                nonce = _nonce(prefix, number, start + CHUNK >= len(data))
-                file.write(cipher.encrypt(nonce, chunk, name))
-        self.material.save()
-        part.replace(path)
+        try:
+            with part.open("wb") as file:
+                file.write(MAGIC + bytes.fromhex(reference) + prefix)
+                for number, start in enumerate(range(0, max(len(data), 1), CHUNK)):
+                    chunk = data[start : start + CHUNK]
+                    nonce = _nonce(prefix, number, start + CHUNK >= len(data))
+                    file.write(cipher.encrypt(nonce, chunk, name))
+            self.material.save()
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)  # it has its name now, unless the disk was full
         return path
 
     def unseal(self, relative: str) -> bytes:

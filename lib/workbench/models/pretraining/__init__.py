@@ -111,6 +111,7 @@ def pretrain(
         "mlm": _masked, "clm": _causal, "classification": _classes, "contrastive": _contrastive,
     }  # fmt: skip
     model, batches, loss, choose, judge, better = makers[objective](where, tokenizer, held, amount, device)
+    base.check_match(model, tokenizer)
     before = judge(model)
     result = train(
         model, batches, loss, choose, better=better, settings=settings, device=device, checkpoints=checkpoints,

@@ -15,7 +15,12 @@ Guess = Callable[[torch.nn.Module, Batch], tuple[torch.Tensor, torch.Tensor]]
 
 @torch.inference_mode()
 def judge(model: torch.nn.Module, batches: Batches, guess: Guess, accuracy: str, device: Device) -> dict[str, float]:
-    """Loss (nats a guess), perplexity = exp(loss), how many were guessed, and how many rightly, named `accuracy`."""
+    """Loss (nats a guess), perplexity = exp(loss), how many were guessed, and how many rightly, named `accuracy`.
+
+    Raises:
+        ValueError: there is nothing to guess.
+
+    """
     device.place(model)
     loss, right, guessed = 0.0, 0, 0
     for number in range(len(batches)):
@@ -25,6 +30,11 @@ def judge(model: torch.nn.Module, batches: Batches, guess: Guess, accuracy: str,
         loss += float(cross_entropy(logits, truth, reduction="sum"))
         right += int((logits.argmax(-1) == truth).sum())
         guessed += len(truth)
+    if not guessed:
+        raise ValueError(
+            "The texts that are held out hold no word that the tokenizer knows, so that none can be guessed: see to "
+            "the corpus, or train a vocabulary of its own (base_model: scratch)."
+        )
     mean = loss / guessed
     perplexity = float(np.exp(min(mean, 700.0)))
     return {"loss": mean, "perplexity": perplexity, "guessed": float(guessed), accuracy: right / guessed}

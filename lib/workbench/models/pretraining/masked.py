@@ -33,6 +33,13 @@ class MaskedBatches:
     seed: int
     whole_words: bool = False
 
+    def __post_init__(self) -> None:
+        if self.tokenizer.mask_token_id is None:
+            raise ValueError(
+                f"The tokenizer of {self.tokenizer.name_or_path} has no mask_token to hide words by: use the objective "
+                "clm, or another base model."
+            )
+
     def __len__(self) -> int:
         return len(self.rows.plan)
 

@@ -1,11 +1,14 @@
 """What each objective learns from, out of the tables that governance hands on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import pandas as pd
+
+from workbench.models.pretraining.knowledge import weighed, with_synonyms
 
 T = TypeVar("T")
 Read = Callable[[str], pd.DataFrame]
@@ -26,7 +29,16 @@ class Held(Generic[T]):
     judging: T
 
 
-def material(objective: str, read: Read, *, docs: int, seed: int, positive_from: int = 1) -> Held:
+def material(
+    objective: str,
+    read: Read,
+    *,
+    docs: int,
+    seed: int,
+    positive_from: int = 1,
+    weights: Mapping[str, float] = MappingProxyType({}),
+    synonyms: Sequence[Sequence[str]] = (),
+) -> Held:
     """The material of an objective, at most `docs` held-out rows, one half to choose by and the other to judge.
 
     Args:
@@ -36,24 +48,28 @@ def material(objective: str, read: Read, *, docs: int, seed: int, positive_from:
         docs: texts, products or pairs that are held out.
         seed: by which these are drawn.
         positive_from: grade of a pair whose texts belong together.
+        weights: of the kinds of text in the corpus, see `knowledge.weighed`.
+        synonyms: see `knowledge.with_synonyms`; of the corpus, and of train alone, as the weights are.
 
     Raises:
         ValueError: the tables hold nothing for this objective.
 
     """
     if objective in ("mlm", "clm"):
-        return _texts(read("corpus"), docs, seed)
+        corpus = read("corpus")
+        train = weighed(corpus[corpus["split"] == "train"], weights, seed)
+        return Held(with_synonyms(train, synonyms, seed), *_held_texts(corpus, docs, seed))
     if objective == "classification":
         return _categories(read("items"), docs, seed)
     return _together(read("pairs"), docs, seed, positive_from)
 
 
-def _texts(corpus: pd.DataFrame, docs: int, seed: int) -> Held[list[str]]:
+def _held_texts(corpus: pd.DataFrame, docs: int, seed: int) -> tuple[list[str], list[str]]:
     valid = corpus[corpus["split"] == "valid"]
     held = valid.sample(min(docs, len(valid)), random_state=seed)["text"].tolist()
     if len(held) < 2:
         raise ValueError(f"{len(held)} texts are held out: one to choose by and one to judge are needed at least.")
-    return Held(corpus.loc[corpus["split"] == "train", "text"].tolist(), held[::2], held[1::2])
+    return held[::2], held[1::2]
 
 
 def _categories(items: pd.DataFrame, docs: int, seed: int) -> Held[pd.DataFrame]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from workbench.models.batching import cut_batches, digest_of, pad, plan_batches, special_ids, token_ids
+from workbench.models.batching import cut_batches, digest_of, only_texts, pad, plan_batches, special_ids, token_ids
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,9 @@ class Rows:
 
 def text_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     """Texts as rows [CLS] … [SEP]; one longer than the tokenizer's `model_max_length` goes on in further rows."""
-    begin, end, _ = special_ids(tokenizer)
-    width = int(tokenizer.model_max_length) - 2
-    ids = token_ids(tokenizer, texts)
-    pieces = [text[at : at + width] for text in ids for at in range(0, len(text), width)]
+    begin, end, width = _frame(tokenizer)
+    only_texts(texts, "text")
+    pieces = [text[at : at + width] for text in token_ids(tokenizer, texts) for at in range(0, len(text), width)]
     return [[begin, *piece, end] for piece in pieces]
 
 
@@ -48,8 +47,8 @@ def packed_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> lis
     A row may begin or end within a text, and only the last is shorter: worth it where texts are short beside the rows
     that the hardware likes. Batches of like length waste as little, and keep texts apart.
     """
-    begin, end, _ = special_ids(tokenizer)
-    width = int(tokenizer.model_max_length) - 2
+    begin, end, width = _frame(tokenizer)
+    only_texts(texts, "text")
     stream = [token for text in token_ids(tokenizer, texts) for token in (*text, end)][:-1]
     pieces = [stream[at : at + width] for at in range(0, len(stream), width)]
     return [[begin, *piece, end] for piece in pieces]
@@ -74,6 +73,14 @@ def held_out_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, b
     rows = text_rows(tokenizer, texts)
     lengths = _lengths(rows)
     return Rows(rows, list(cut_batches(lengths, batch_tokens, np.argsort(lengths, kind="stable"))))
+
+
+def _frame(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int]:
+    """The tokens that begin and end a row, and how many are between them at most."""
+    begin, end, _ = special_ids(tokenizer)
+    if (width := int(tokenizer.model_max_length) - 2) < 1:
+        raise ValueError(f"max_length is {width + 2}, and 2 tokens of a row are no text: raise it.")
+    return begin, end, width
 
 
 def _lengths(rows: Sequence[Sequence[int]]) -> np.ndarray:
