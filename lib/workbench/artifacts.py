@@ -27,6 +27,7 @@ RUN_FILES = {
     "keys.json",  # wrapped keys of what is encrypted: they are wrapped anew when a master key changes
 }  # fmt: skip
 CHECKPOINT = "checkpoint"  # kept when a failed stage is tried again, so never part of the hand-over
+TRACKING = "tracking"  # curves of trainings: what shows them may write beside them, so no part of it either
 
 
 class GateFailed(RuntimeError):  # noqa: N818  (it names what happened, and is a status)
@@ -242,7 +243,7 @@ class Stage:
         return self._keeper.read(found, relative, None if columns is None else list(columns))
 
     def path(self, relative: str) -> Path:
-        """Where to write an output; its parent folders are made. What lies under `checkpoint/` is not handed on."""
+        """Where to write an output; its parent folders are made. Checkpoints and tracking are not handed on."""
         path = self.folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
@@ -325,7 +326,7 @@ class Stage:
     def _files(self) -> Iterator[Path]:
         for path in sorted(self.folder.rglob("*")):
             top = path.relative_to(self.folder).parts[0]
-            if path.is_file() and top not in RUN_FILES | {CHECKPOINT} and not path.name.startswith("."):
+            if path.is_file() and top not in RUN_FILES | {CHECKPOINT, TRACKING} and not path.name.startswith("."):
                 yield path
 
     def _parameters(self) -> dict[str, Any]:

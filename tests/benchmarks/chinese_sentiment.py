@@ -25,11 +25,11 @@ from workbench.artifacts import read_json, write_json
 from workbench.metrics.intervals import repeated_mean
 from workbench.models import base, finetuning
 from workbench.models.device import Device, choose_device
+from workbench.models.loop import TrainSettings
 from workbench.models.pretraining import Amount, pretrain, start
 from workbench.models.pretraining.material import Held
 from workbench.models.scoring import score_texts
 from workbench.models.tasks import Task
-from workbench.models.training import TrainSettings
 
 from .record import FOLDER, record
 

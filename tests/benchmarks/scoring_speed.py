@@ -25,8 +25,8 @@ from workbench.models import base, finetuning
 from workbench.models.batching import TextRows, cut_batches
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import choose_device
+from workbench.models.loop import TrainSettings
 from workbench.models.scoring import score_pairs
-from workbench.models.training import TrainSettings
 
 from .record import record
 from .textbook import LENGTH

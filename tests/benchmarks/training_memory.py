@@ -22,7 +22,7 @@ from workbench.models import base, comparison, finetuning
 from workbench.models.device import choose_device
 from workbench.models.pretraining import Amount, pretrain, start
 from workbench.models.pretraining.material import material
-from workbench.models.training import TrainSettings
+from workbench.models.loop import TrainSettings
 from workbench.run.parameters import Notebook
 from workbench.run.project import Project
 

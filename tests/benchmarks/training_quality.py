@@ -22,11 +22,12 @@ from workbench.artifacts import read_json, write_json
 from workbench.metrics.intervals import repeated_mean
 from workbench.models import base, finetuning
 from workbench.models.device import Device, choose_device
+from workbench.models.loop import TrainSettings
 from workbench.models.pretraining.masked import MaskedBatches, masked_logits, masked_loss
 from workbench.models.pretraining.rows import held_out_rows, training_rows
 from workbench.models.scoring import score_texts
 from workbench.models.tasks import task_for
-from workbench.models.training import TrainSettings, train
+from workbench.models.training import train
 
 from . import textbook
 from .record import FOLDER, record

@@ -19,10 +19,11 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from workbench.models import base, finetuning
 from workbench.models.device import Device, choose_device
+from workbench.models.loop import Batches, Loss, TrainSettings
 from workbench.models.pretraining.masked import MaskedBatches, masked_loss
 from workbench.models.pretraining.rows import training_rows
 from workbench.models.tasks import task_for
-from workbench.models.training import Batches, Loss, TrainSettings, train
+from workbench.models.training import train
 
 from .record import record
 from .textbook import BATCH, LENGTH, Textbook

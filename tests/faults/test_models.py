@@ -27,6 +27,7 @@ from workbench.models.batching import TextRows, plan_batches
 from workbench.models.comparison import compare
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY, LabelledBatches, fine_tune, judge, task_loss, training_batches
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.methods import Adaptation
 from workbench.models.pretraining import Amount, pretrain
 from workbench.models.pretraining.material import Held
@@ -34,7 +35,8 @@ from workbench.models.private import Budget, train_privately
 from workbench.models.saving import SaveError
 from workbench.models.scoring import embed_texts, score_pairs, score_texts
 from workbench.models.tasks import Task, TaskError, task_for
-from workbench.models.training import TrainingError, TrainResult, TrainSettings, train
+from workbench.models.tracking import UNTRACKED, Tracker
+from workbench.models.training import TrainResult, train
 from workbench.models.vocabulary import KINDS, train_tokenizer
 
 WORDS = ["milk", "bread", "apples", "cheese", "rice", "beans", "coffee", "tea", "soup", "pasta", "eggs", "butter"]
@@ -517,7 +519,7 @@ def tuned(
     rows: pd.DataFrame | None = None,
     stop: int = 0,
     spoil: Callable[[Any], Any] = lambda model: model,
-    tensorboard: Path | None = None,
+    tracker: Tracker = UNTRACKED,
     use_weights: bool = False,
     **settings: Any,
 ) -> tuple[Any, TrainResult]:
@@ -526,7 +528,7 @@ def tuned(
     chosen = TrainSettings(**{"learning_rate": 1e-3, "evaluations": 4, "patience": 9, "seed": 7, **settings})
     result = fine_tune(
         model, tokenizer, batched(tokenizer, rows, use_weights=use_weights), pairs(80, 2), BINARY,
-        Adaptation([Stopping(stop)]), settings=chosen, device=DEVICE, checkpoints=checkpoints, tensorboard=tensorboard,
+        Adaptation([Stopping(stop)]), settings=chosen, device=DEVICE, checkpoints=checkpoints, tracker=tracker,
     )  # fmt: skip
     return model, result
 
@@ -758,9 +760,9 @@ def test_a_model_that_does_not_fit_leaves_the_one_that_was_there(small: Any, tok
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # TensorBoard writes in a thread
 def test_a_curve_that_does_not_fit_is_said(small: Any, tokenizer: Any, unbroken: Any, tmp_path: Path) -> None:
     said = rf"The curve could not be written to {tmp_path / 'events'}, where [\d,]+ MB are free"
-    with full_disk(2000), pytest.raises(SaveError, match=said):
-        tuned(tmp_path / "checkpoint", small, tokenizer, tensorboard=tmp_path / "events")
-    model, _ = tuned(tmp_path / "checkpoint", small, tokenizer, tensorboard=tmp_path / "events")
+    with full_disk(300), pytest.raises(SaveError, match=said):
+        tuned(tmp_path / "checkpoint", small, tokenizer, tracker=Tracker("tensorboard", tmp_path / "events"))
+    model, _ = tuned(tmp_path / "checkpoint", small, tokenizer, tracker=Tracker("tensorboard", tmp_path / "events"))
     assert same(weights(model), unbroken)
 
 

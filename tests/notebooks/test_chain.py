@@ -18,6 +18,7 @@ import yaml
 from nbclient import NotebookClient
 
 import kept
+from workbench.display.card import inert
 
 ROOT = Path(__file__).parents[2]
 STAGES = ["01_governance", "02_pretraining", "03_finetuning", "04_evaluation", "case_personalised"]
@@ -113,6 +114,31 @@ def test_pretraining_learns_and_fine_tuning_is_calibrated(run: Path) -> None:
     assert {"adapted", "base", "tfidf", "adapted - base", "adapted - tfidf"} <= set(pairs.subject)
     assert pairs[pairs.metric == "roc_auc"].value.abs().between(0, 1).all()
     assert set(read(run / "03_finetuning/model/calibration.json")) == {"a", "b", "threshold"}
+
+
+def test_the_model_card_says_what_was_measured(run: Path) -> None:
+    folder = run / "03_finetuning"
+    _, front, card = (folder / "model/README.md").read_text(encoding="utf-8").split("---\n", 2)
+    assert yaml.safe_load(front)["language"] == ["en"]
+    sections = re.findall(r"(?m)^## (.+)$", card)
+    assert {"Data", "Base model", "Training", "Metrics on test", "Calibration", "Slices", "Limits"} <= set(sections)
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert all(f"{section}</h2>" in html for section in sections)
+    rows = metrics(run, "03_finetuning")
+    assert len(rows[rows["slice"] != "all"])
+    for row in rows.itertuples():
+        begins = inert(row.subject if row.slice == "all" else row.slice)
+        lines = [line for line in card.splitlines() if line.startswith((f"| {begins} |", "Platt's"))]
+        assert f"{row.value:.4g} [{row.low:.4g}, {row.high:.4g}]" in "\n".join(lines)
+    source = read(run / "01_governance/data/source.json")
+    assert all(source[name] in card for name in ("source", "licence", "citation"))
+
+
+def test_curves_are_kept_and_not_handed_on(run: Path) -> None:
+    for stage, trainings in (("02_pretraining", ["mlm"]), ("03_finetuning", ["adapted", "base"])):
+        assert sorted(path.name for path in (run / stage / "tracking").iterdir()) == trainings
+        assert all(len(list((run / stage / "tracking" / name).glob("events.*"))) == 1 for name in trainings)
+        assert not [each for each in read(run / stage / "manifest.json")["outputs"] if "tracking" in each["path"]]
 
 
 def test_the_evaluation_compares_all_rankers_on_all_slices(run: Path) -> None:

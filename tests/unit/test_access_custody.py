@@ -159,6 +159,16 @@ def test_raw_rows_and_identities_are_the_officers(governed, tmp_path, monkeypatc
         _ = custody.here("x", "training").secret
 
 
+def test_a_stage_may_ask_before_it_reads_and_the_answer_is_on_record(governed, tmp_path, monkeypatch):
+    stage = Stage(governed.folder.with_name("03_finetuning"))
+    assert custody.guard(stage, "training").grants("users", "quasi")  # whoever made the keys is the officer too
+    as_role("data_scientist", tmp_path, monkeypatch)
+    assert not custody.guard(stage, "training").grants("users", "quasi")
+    assert [(each["role"], each["decision"]) for each in log()[-2:]] == [
+        ("privacy_officer", "granted"), ("data_scientist", "denied"),
+    ]  # fmt: skip
+
+
 def test_users_are_found_by_their_pseudonym(governed):
     officer = custody.here("a person's request", "reidentification")
     alias = pseudonym(officer.secret, "u2")

@@ -87,6 +87,7 @@ def test_manifest_lists_outputs_with_hash_and_shape(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "run" / "01_a")
     stage.save_table("data/x.parquet", pd.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}))
     stage.path("checkpoint/step.bin").write_bytes(b"1")
+    stage.path("tracking/events").write_bytes(b"1")
     stage.path("log.txt").write_text("not an output")
     stage.complete()
     outputs = read_json(stage.folder / "manifest.json")["outputs"]

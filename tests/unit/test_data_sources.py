@@ -153,6 +153,8 @@ def test_each_shape_has_a_main_table_and_commands_know_them():
 def test_what_later_stages_may_know_of_a_source():
     journey = sources.find("complete_journey").declared
     assert journey["source"] == "complete_journey"
+    assert journey["licence"].startswith("for research and education only")
+    assert journey["citation"].startswith("dunnhumby")
     assert {"age", "income"} <= set(journey["quasi_identifiers"])
     assert (journey["sensitive"], journey["generated"]) == (["income"], False)
     assert sources.find("storefront").declared["generated"] is True
@@ -165,7 +167,8 @@ USERS = {"files": "u.csv", "columns": {"user_id": "id", "age": "age", "town": "t
 def test_a_profile_declares_what_narrows_its_own_people_down(tmp_path):
     declared = {"quasi_identifiers": ["age", "town"], "sensitive": ["town"]}
     found = sources.find("tables", str(tmp_path), {"users": USERS | declared}).declared
-    assert found == {"source": "tables", **declared, "generated": False}
+    terms = {"licence": "the user's own data", "citation": ""}
+    assert found == {"source": "tables", **terms, **declared, "generated": False}
     assert sources.find("tables", str(tmp_path)).declared["quasi_identifiers"] == []
 
 

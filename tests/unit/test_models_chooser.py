@@ -13,8 +13,8 @@ from workbench.models import base
 from workbench.models.chooser import ChoiceError, Encoder, Limits, Linear, choose
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.method_study import Material
-from workbench.models.training import TrainingError, TrainSettings
 
 ROWS = pd.DataFrame({"context": [f"{a} {b}" for a in ("red", "blue") for b in ("shoes", "coat", "hat")] * 30})
 ROWS["candidate"] = (["shoes"] * 3 + ["coat"] * 2 + ["hat"]) * 30

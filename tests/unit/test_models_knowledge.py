@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from workbench.models.pretraining.knowledge import weighed, with_synonyms
-from workbench.models.pretraining.material import material
+from workbench.models.pretraining.material import Reading, material
 
 CORPUS = pd.DataFrame(
     {
@@ -63,7 +63,9 @@ def test_groups_that_are_none_are_said(groups, said):
 
 def test_what_is_held_out_is_read_as_it_is():
     corpus = pd.concat([CORPUS.assign(split="train"), CORPUS.assign(split="valid")])
-    held = material("mlm", lambda _: corpus, docs=40, seed=1, weights={"query": 0}, synonyms=[["item", "thing"]])
+    held = material(
+        "mlm", lambda _: corpus, docs=40, seed=1, reading=Reading(weights={"query": 0}, synonyms=[["item", "thing"]])
+    )
     assert kinds(held.train) == {"item": 400, "thing": 400}
     assert kinds(held.choosing + held.judging)["query"] > 0
     assert "thing" not in kinds(held.choosing + held.judging)

@@ -13,13 +13,13 @@ from transformers import GPT2Config, MPNetConfig
 from workbench.models import base, methods
 from workbench.models.device import choose_device
 from workbench.models.finetuning import task_loss, training_batches
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.pretraining.causal import CausalBatches, causal_loss
 from workbench.models.pretraining.masked import MaskedBatches, masked_loss
 from workbench.models.pretraining.rows import training_rows
 from workbench.models.private import Budget, PrivacyError, train_privately
 from workbench.models.tasks import Task
-from workbench.models.trainer import gradient_checkpointing
-from workbench.models.training import TrainingError, TrainSettings
+from workbench.models.training import _checkpointing
 
 FAMILY = {"vocab_size": 30522, "n_embd": 64, "n_layer": 2, "n_head": 2}
 
@@ -28,7 +28,7 @@ def gradients(model, loss, batch, wanted):
     """Loss and gradients of a step with dropout."""
     model.train().zero_grad()
     torch.manual_seed(3)
-    with gradient_checkpointing(model, wanted):
+    with _checkpointing(model, wanted):
         value = loss(model, batch)
         value.backward()
     return value.detach(), {
@@ -92,7 +92,7 @@ def test_a_frozen_part_is_not_run_twice():
     for layer in methods.blocks(model):
         layer.register_forward_hook(lambda _layer, _given, found: seen.append(found[0].requires_grad))
     batch = base.load_tokenizer("tiny")(["milk"], ["bread"], return_tensors="pt")
-    with gradient_checkpointing(model, True):
+    with _checkpointing(model, True):
         model(**batch)
     assert seen == [False, True]
 
@@ -117,7 +117,7 @@ import json, re, torch
 from pathlib import Path
 from transformers import BertConfig
 from workbench.models import base
-from workbench.models.trainer import gradient_checkpointing
+from workbench.models.training import _checkpointing
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1e3
@@ -128,7 +128,7 @@ rows = torch.ones(64, 64, dtype=torch.long)
 model(rows[:1], rows[:1], rows[:1]).logits.sum().backward()  # makes room for gradients and for the libraries
 peaks = [peak()]
 for wanted in (True, False):  # the larger one last: a process's peak never falls
-    with gradient_checkpointing(model, wanted):
+    with _checkpointing(model, wanted):
         model(rows, rows, rows).logits.sum().backward()
     peaks.append(peak())
 print(json.dumps(peaks))

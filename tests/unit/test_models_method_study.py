@@ -10,10 +10,10 @@ import torch
 from workbench.models import base
 from workbench.models.device import choose_device
 from workbench.models.finetuning import text_rows, training_batches
+from workbench.models.loop import TrainSettings
 from workbench.models.method_study import Material, Start, costs, equal_time, learn
 from workbench.models.scoring import merged_apart
 from workbench.models.tasks import task_for
-from workbench.models.training import TrainSettings
 
 ROWS = pd.DataFrame({"context": [f"{a} {b}" for a in ("red", "blue") for b in ("shoes", "coat", "hat")] * 40})
 ROWS["label"] = ROWS["context"].str.split().str[1]

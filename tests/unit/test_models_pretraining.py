@@ -12,13 +12,13 @@ from transformers import BertForMaskedLM, DistilBertConfig
 
 from workbench.models import base
 from workbench.models.device import choose_device
+from workbench.models.loop import TrainSettings
 from workbench.models.pretraining import Amount, Pretrained, pretrain, start
 from workbench.models.pretraining.causal import CausalBatches, causal_loss
 from workbench.models.pretraining.contrastive import contrastive_loss, contrastive_numbers, paired_batches
 from workbench.models.pretraining.masked import MaskedBatches, masked_logits, masked_loss, masked_numbers
 from workbench.models.pretraining.material import Held, material
 from workbench.models.pretraining.rows import held_out_rows, packed_rows, text_rows, training_rows
-from workbench.models.training import TrainSettings
 from workbench.models.vocabulary import continues, train_tokenizer
 
 THINGS, SIZES = ("milk", "bread", "cheese", "soup"), ("1 gal", "8 oz", "22 lb")

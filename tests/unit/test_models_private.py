@@ -12,10 +12,9 @@ from scipy import stats
 from workbench.models import base, methods, private
 from workbench.models.device import choose_device
 from workbench.models.finetuning import task_loss, text_rows
+from workbench.models.loop import BatchTrainer, TrainingError, TrainSettings
 from workbench.models.private import Budget, PrivacyError, epsilon_of, noise_for, train_privately
 from workbench.models.tasks import task_for
-from workbench.models.trainer import BatchTrainer
-from workbench.models.training import TrainingError, TrainSettings
 
 DELTA = 1e-5
 ROWS = pd.DataFrame(

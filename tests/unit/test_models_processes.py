@@ -22,11 +22,12 @@ from workbench import temporary
 from workbench.models import base, methods, processes
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY, fine_tune, training_batches
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.pretraining import Amount, pretrain
 from workbench.models.pretraining.material import Held
 from workbench.models.private import Budget, PrivacyError, train_privately
-from workbench.models.trainer import training_arguments
-from workbench.models.training import TrainingError, TrainSettings
+from workbench.models.tracking import UNTRACKED, Tracker
+from workbench.models.training import _arguments
 
 SETTINGS = TrainSettings(learning_rate=1e-3, evaluations=2, seed=7)
 TEXTS = [f"{a} and {b} or {c}" for a in WORDS for b in WORDS for c in WORDS if len({a, b, c}) == 3]
@@ -52,7 +53,8 @@ def tuned(
         model.forward = partial(limited, model.forward, model, limit)
     result = fine_tune(
         model, tokenizer, batches, toy_pairs(80, 2), adaptation=adaptation, settings=settings, device=device,
-        checkpoints=checkpoints, tensorboard=Path(checkpoints, "events") if isinstance(checkpoints, Path) else None,
+        checkpoints=checkpoints,
+        tracker=Tracker("tensorboard", checkpoints, run="events") if isinstance(checkpoints, Path) else UNTRACKED,
     )  # fmt: skip
     return model, result
 
@@ -260,11 +262,11 @@ def test_each_process_draws_dropout_of_its_own(monkeypatch, tmp_path):
     seeds = []
     for number in range(2):
         monkeypatch.setattr(processes, "number", lambda number=number: number)
-        seeds.append(training_arguments(tmp_path, 10, "loss", SETTINGS, choose_device("fp32", 1)).seed)
+        seeds.append(_arguments(tmp_path, 10, "loss", SETTINGS, choose_device("fp32", 1)).seed)
     assert seeds == [SETTINGS.seed, SETTINGS.seed + 1]
 
 
 def test_one_process_takes_one_gpu_of_several(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     device = replace(choose_device("fp32", 1), device=torch.device("cuda"), processes=1)
-    assert training_arguments(tmp_path, 10, "loss", SETTINGS, device).n_gpu == 1
+    assert _arguments(tmp_path, 10, "loss", SETTINGS, device).n_gpu == 1

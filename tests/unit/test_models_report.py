@@ -40,6 +40,14 @@ def test_the_splits_are_described_at_their_natural_rate(results):
     assert row["natural rate"] == pytest.approx(bought / (bought + 9 * (600 - bought)))
 
 
+def test_the_splits_are_described_with_their_days_where_pairs_have_a_moment(results):
+    test = results[0]["test"]
+    moments = pd.date_range("2024-03-01 12:00", periods=len(test), freq="h", tz="UTC")
+    dated, bare = describe({"dated": test.assign(event_time=moments), "bare": test.assign(event_time=pd.NaT)}).iloc
+    assert (dated["first day"], dated["last day"]) == ("2024-03-01", "2024-03-26")
+    assert bare[["first day", "last day"]].isna().all()
+
+
 def test_calibration_from_valid_brings_the_natural_rate_to_test(results):
     splits, _, probabilities, _ = results
     weighted = np.average(probabilities["good"], weights=splits["test"]["weight"])

@@ -11,10 +11,10 @@ import pytest
 from workbench.models import base
 from workbench.models.device import choose_device
 from workbench.models.finetuning import fine_tune, training_batches
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.methods import Adaptation
 from workbench.models.search import Pruning, SearchError, check, importance, search, table
 from workbench.models.tasks import task_for
-from workbench.models.training import TrainingError, TrainSettings
 
 RANGES = {
     "rate": {"low": 1e-3, "high": 1.0, "log": True},

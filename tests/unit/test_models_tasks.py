@@ -12,9 +12,9 @@ from workbench.models import base, methods
 from workbench.models.batching import TextRows
 from workbench.models.device import choose_device
 from workbench.models.finetuning import fine_tune, task_loss, text_rows, training_batches
+from workbench.models.loop import TrainSettings
 from workbench.models.scoring import score_texts
 from workbench.models.tasks import KINDS, Task, TaskError, task_for
-from workbench.models.training import TrainSettings
 
 COLOURS = ["red", "green", "blue"]
 LABELS: dict[str, list[Any]] = {

@@ -16,6 +16,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PACKAGE = "ecommerce-workbench"
 LONGEST_MODULE = 350
+EXTRAS = {
+    "spark": "lib/workbench/data/spark/",
+    "tracking": "lib/workbench/models/tracking.py",
+}  # where each is imported
 
 
 def read_lock() -> dict[str, Requirement]:
@@ -63,7 +67,7 @@ def test_torch_is_pinned_so_that_a_cpu_build_satisfies_it(lock):
 
 def test_lock_satisfies_the_ranges_of_pyproject(project, lock, declared):
     extras = project["project"].get("optional-dependencies", {})
-    wanted = [*declared.values(), *(Requirement(text) for text in extras["dev"])]
+    wanted = [*declared.values(), *(Requirement(text) for extra in extras.values() for text in extra)]
     wanted += [Requirement(text) for text in project["build-system"]["requires"]]
     for requirement in wanted:
         pin = lock[canonicalize_name(requirement.name)]
@@ -72,7 +76,7 @@ def test_lock_satisfies_the_ranges_of_pyproject(project, lock, declared):
 
 def test_lock_holds_all_that_its_packages_require(lock):
     """What a pinned package requires on this Python is pinned too; CUDA's libraries are torch's own affair."""
-    todo, seen = [(PACKAGE, frozenset({"dev"}))], set()
+    todo, seen = [(PACKAGE, frozenset({"dev", *EXTRAS}))], set()
     while todo:
         name, extras = todo.pop()
         for requirement in map(Requirement, requires(name) or []):
@@ -133,13 +137,15 @@ def sources() -> dict[str, str]:
 def test_every_import_of_lib_and_notebooks_is_a_declared_dependency(project, declared):
     owners = packages_distributions()
     own = {*sys.stdlib_module_names, "workbench"}
-    extra = [Requirement(text).name for text in project["project"]["optional-dependencies"]["spark"]]
+    extras = project["project"]["optional-dependencies"]
+    optional = {(Requirement(text).name, place) for extra, place in EXTRAS.items() for text in extras[extra]}
     found = {(name, path) for path, source in sources().items() for name in imported(ast.parse(source)) - own}
     undeclared = [
         (name, path)
         for name, path in sorted(found)
-        if not declared.keys() & map(canonicalize_name, owners.get(name, []))
-        and not (name in extra and path.startswith("lib/workbench/data/spark/"))
+        for owner in [{canonicalize_name(each) for each in owners.get(name, [])}]
+        if not declared.keys() & owner
+        and not any(package in owner and path.startswith(place) for package, place in optional)
     ]
     assert not undeclared, "add these to the dependencies of pyproject.toml"
 

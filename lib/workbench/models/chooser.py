@@ -18,8 +18,8 @@ from workbench.models.baseline import TfidfModel, fit_tfidf
 from workbench.models.checkpoints import Keeper
 from workbench.models.device import Device
 from workbench.models.finetuning import pair_scorer
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.method_study import Material, Start, learn
-from workbench.models.training import TrainingError, TrainSettings
 
 LINEAR = "tfidf"
 REQUESTS = 30  # that are timed, after one that is not

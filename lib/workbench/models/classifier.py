@@ -19,11 +19,12 @@ class TextClassifier(PreTrainedModel):
     What `methods.adapt` added is named in the config, and is there again when the model is loaded.
     """
 
-    # which kernel computes attention is for the encoder to say: without these it would get the slowest
     _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
 
     def __init__(self, config: PreTrainedConfig) -> None:
+        kernel = config._attn_implementation
         super().__init__(config)
+        config._attn_implementation = kernel  # which kernel computes attention is for the encoder to say
         encoder = AutoModel.from_config(config)
         self.base_model_prefix = encoder.base_model_prefix
         self.supports_gradient_checkpointing = encoder.supports_gradient_checkpointing

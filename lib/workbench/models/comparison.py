@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,8 +50,11 @@ def sample_users(pairs: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame
 
 
 def describe(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """A row a split: pairs, users, positives, their rate as sampled, and the natural rate that weights restore."""
-    rows = {}
+    """A row a split: pairs, users, positives, their rate as sampled, and the natural rate that weights restore.
+
+    And the first and last day, where pairs have a moment.
+    """
+    rows: dict[str, dict[str, Any]] = {}
     for name, pairs in splits.items():
         label, weight = pairs["label"], pairs["weight"]
         rows[name] = {
@@ -60,6 +64,9 @@ def describe(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             "rate as sampled": label.mean(),
             "natural rate": (label * weight).sum() / weight.sum(),
         }
+        if "event_time" in pairs and pairs["event_time"].notna().any():
+            first, last = pairs["event_time"].min(), pairs["event_time"].max()
+            rows[name] |= {"first day": str(first.date()), "last day": str(last.date())}
     return pd.DataFrame(rows).T.astype({"pairs": int, "users": int, "positive": int})
 
 

@@ -15,10 +15,12 @@ from workbench.models.batching import TextRows, digest_of, plan_batches
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
+from workbench.models.loop import Batch, Evaluate, Loss, TrainSettings
 from workbench.models.methods import Adaptation
 from workbench.models.scoring import score_pairs, score_texts
 from workbench.models.tasks import Task, TaskError, check_differ, row_weights
-from workbench.models.training import Batch, Evaluate, Loss, TrainResult, TrainSettings, train
+from workbench.models.tracking import UNTRACKED, Tracker
+from workbench.models.training import TrainResult, train
 
 BINARY = Task("binary")
 PLAIN = Adaptation()
@@ -134,7 +136,7 @@ def fine_tune(
     settings: TrainSettings,
     device: Device,
     checkpoints: str | Path | Keeper,
-    tensorboard: str | Path | None = None,
+    tracker: Tracker = UNTRACKED,
     batch_tokens: int = 0,
 ) -> TrainResult:
     """Train in place on `batches`; stops early, and keeps the best weights, by the task's loss on `valid`'s rows.
@@ -161,7 +163,7 @@ def fine_tune(
         settings=settings,
         device=device,
         checkpoints=checkpoints,
-        tensorboard=tensorboard,
+        tracker=tracker,
         callbacks=adaptation.callbacks,
         what=repr(task),
         resumes=adaptation.resumes,

@@ -17,9 +17,9 @@ from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.finetuning import LabelledBatches, fine_tune, task_loss, training_batches
+from workbench.models.loop import Batch, Loss, TrainingError, TrainSettings
 from workbench.models.search import Pruning
 from workbench.models.tasks import Task
-from workbench.models.training import Batch, Loss, TrainingError, TrainSettings
 
 if TYPE_CHECKING:
     import optuna

@@ -26,9 +26,10 @@ from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.finetuning import LabelledBatches, judge, task_loss, text_rows
+from workbench.models.loop import Batch, TrainSettings
 from workbench.models.scoring import merged_apart
 from workbench.models.tasks import Task, check_differ
-from workbench.models.training import Batch, TrainResult, TrainSettings, train
+from workbench.models.training import TrainResult, train
 
 METHODS = ("head", "lora", "adapter")
 FEWEST = 32  # expected rows of a batch: below it the noise drowns the gradient, and an empty batch is not unheard of

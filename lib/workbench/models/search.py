@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from transformers import TrainerCallback
 
-from workbench.models.training import TrainingError
+from workbench.models.loop import TrainingError
 from workbench.spelling import nearest
 
 if TYPE_CHECKING:

@@ -1,54 +1,31 @@
-"""The one training loop: its batches and checkpoints, in one process or several; `trainer` takes its steps."""
+"""One training: where it begins or goes on, what it keeps, shows and leaves."""
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from transformers import EarlyStoppingCallback, PreTrainedModel, TrainerCallback, TrainerState
-from transformers.integrations import TensorBoardCallback
+from transformers import (
+    EarlyStoppingCallback,
+    PreTrainedModel,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+)
 
 from workbench.models import processes
 from workbench.models.checkpoints import STATE, Keeper, ended, kept, last_checkpoint, opened
 from workbench.models.device import Device
+from workbench.models.loop import Batches, BatchTrainer, Evaluate, Loss, TrainingError, TrainSettings, Wrap
 from workbench.models.saving import SaveError, saving
-from workbench.models.trainer import (
-    Batch,
-    BatchTrainer,
-    Evaluate,
-    Loss,
-    TrainingError,
-    TrainSettings,
-    Wrap,
-    gradient_checkpointing,
-    training_arguments,
-)
+from workbench.models.tracking import UNTRACKED, Tracker
 from workbench.models.unpadded import without_padding
-
-
-class Batches(Protocol):
-    """The batches of a whole training, each a function of its number alone: so a resumed training sees the same.
-
-    Every tensor of a batch has its rows first; among them are `input_ids`, and `scale`, each row's share of the batch.
-    """
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, number: int) -> Batch: ...
-
-    def tokens(self) -> np.ndarray:
-        """Tokens of each batch, padding not counted."""
-        ...
-
-    def identity(self) -> str:
-        """A digest of all that is read and of how: other texts, labels or weights are another training."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +51,7 @@ def train(
     settings: TrainSettings,
     device: Device,
     checkpoints: str | Path | Keeper,
-    tensorboard: str | Path | None = None,
+    tracker: Tracker = UNTRACKED,
     callbacks: Sequence[TrainerCallback] = (),
     wrap: Wrap | None = None,
     what: str = "",
@@ -88,7 +65,7 @@ def train(
     with the same threads and precision, the weights come out as they would have unbroken. Checkpoints of another
     training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer.
     `what` says what else makes it another training: the task, constants of the loss. With `resumes` False a training
-    that was broken off starts anew, because something of it is in no checkpoint.
+    that was broken off starts anew, because something of it is in no checkpoint. `tracker` shows the curve as it grows.
 
     Called by each of several processes (see `processes`) it is one training of them all; with a device of several
     processes it starts them. Rows of a batch are then shared out, so that the curve is that of one process, but for
@@ -105,7 +82,7 @@ def train(
         torch.nn.Module.to(model, "cpu")  # from where each process takes it to its own GPU
         alone = partial(
             train, model, batches, loss, evaluate, better=better, settings=settings,
-            device=replace(device, processes=1), checkpoints=checkpoints, tensorboard=tensorboard,
+            device=replace(device, processes=1), checkpoints=checkpoints, tracker=tracker,
             callbacks=callbacks, wrap=wrap, what=what, resumes=resumes,
         )  # fmt: skip
         processes.run(device.processes, alone, device.threads, (TrainingError, SaveError))
@@ -115,32 +92,32 @@ def train(
     method = getattr(model.config, "method", None)
     description = f"{settings} {better} {device.device.type} {device.precision} {trained} {method} {what}"
     description += batches.identity()
+    told = {**asdict(settings), "steps": len(batches), "device": device.device.type, "precision": device.precision}
     tensors = [*batches[0].values(), *model.state_dict().values()]
     with _opened(checkpoints, description, tensors) as (folder, keeping):
         checkpoint = processes.from_first(lambda: last_checkpoint(folder))
-        over = bool(checkpoint and ended(checkpoint))
-        arguments = training_arguments(folder, len(batches), better, settings, device)
+        arguments = _arguments(folder, len(batches), better, settings, device)
         called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
-        if tensorboard is not None and processes.number() == 0 and not over:
-            with saving("The curve", Path(tensorboard)):
-                called.append(_tensorboard(tensorboard))
         trainer = BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called, wrap)
-        if over:
-            trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
-            trainer._load_best_model()
-        elif device.processes > 1:
-            raise processes.ProcessError("The processes of the training left no checkpoint that says how it ended.")
-        else:
-            try:
-                with without_padding(model, device), gradient_checkpointing(model, settings.gradient_checkpointing):
-                    trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
-            except TrainingError as error:
-                if processes.number():  # what is kept is the first process's to say
-                    raise
-                raise TrainingError(f"{error} {kept(checkpoints, folder)}") from error
-            except OSError:  # of a checkpoint it is said already
-                with saving("The curve", Path(tensorboard or folder)):
-                    raise
+        try:
+            with (tracker if processes.number() == 0 else UNTRACKED).recording(**told) as curve:
+                trainer.add_callback(curve)
+                if checkpoint and ended(checkpoint):
+                    trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
+                    trainer._load_best_model()
+                    curve.follow(trainer.state)
+                elif device.processes > 1:
+                    raise processes.ProcessError("The processes of the training left no checkpoint of their end.")
+                else:
+                    with without_padding(model, device), _checkpointing(model, settings.gradient_checkpointing):
+                        trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
+        except TrainingError as error:
+            if processes.number():  # what is kept is the first process's to say
+                raise
+            raise TrainingError(f"{error} {kept(checkpoints, folder)}") from error
+        except OSError:  # of a checkpoint it is said already
+            with saving("The curve", tracker.folder):
+                raise
     model.eval()
     return _result(trainer, tokens, time.perf_counter() - start)
 
@@ -157,7 +134,43 @@ def _opened(
         processes.wait()  # none reads there any more
 
 
-def _result(trainer: BatchTrainer, tokens: np.ndarray, seconds: float) -> TrainResult:
+def _arguments(folder: Path, steps: int, better: str, settings: TrainSettings, device: Device) -> TrainingArguments:
+    """What transformers calls the settings; evaluations and checkpoints are spread evenly over the steps."""
+    every = max(1, -(-steps // settings.evaluations))
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=1,
+        learning_rate=settings.learning_rate,
+        warmup_steps=int(settings.warmup * steps),
+        lr_scheduler_type="linear",
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.clip,
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,  # the best and the last: with 1 the end removes the last, and the training seems unfinished
+        load_best_model_at_end=True,
+        metric_for_best_model=better,
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=True,
+        logging_steps=max(1, steps // 40),
+        logging_nan_inf_filter=False,
+        report_to="none",
+        log_level_replica="passive",  # as silent as the first process
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.device.type == "cuda",
+        use_cpu=device.device.type == "cpu",
+        seed=settings.seed + processes.number(),  # or dropout would be alike in the rows of all processes
+        ddp_find_unused_parameters=True,  # some families have such
+        ddp_broadcast_buffers=False,  # none changes in training
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # one GPU a process: DataParallel would lose batches
+    return arguments
+
+
+def _result(trainer: "BatchTrainer", tokens: np.ndarray, seconds: float) -> TrainResult:
     state = trainer.state
     return TrainResult(
         curve=_curve(state.log_history, tokens),
@@ -176,10 +189,23 @@ def _set_dropout(model: PreTrainedModel, share: float | None) -> None:
             part.p = share
 
 
-def _tensorboard(folder: str | Path) -> TensorBoardCallback:
-    from torch.utils.tensorboard import SummaryWriter  # a second to import, and only a training needs it
-
-    return TensorBoardCallback(SummaryWriter(str(folder)))
+@contextmanager
+def _checkpointing(model: PreTrainedModel, wanted: bool) -> Iterator[None]:
+    """Gradient checkpointing as long as this lasts (Chen et al. 2016): layers keep their input alone, and run twice."""
+    if not wanted:
+        yield
+        return
+    try:
+        model.activation_checkpointing_enable()
+    except ValueError as error:
+        raise TrainingError(
+            f"A {model.config.model_type} knows no gradient checkpointing: set gradient_checkpointing to false."
+        ) from error
+    model.disable_input_require_grads()  # or gradients would be computed through frozen layers too
+    try:
+        yield
+    finally:
+        model.activation_checkpointing_disable()
 
 
 def _curve(history: list[dict[str, float]], tokens: np.ndarray) -> pd.DataFrame:

@@ -67,12 +67,13 @@ class Source:
 
     @property
     def declared(self) -> dict[str, Any]:
-        """What later stages may know of the source: its name, its people's columns, and whether nobody is real."""
+        """What later stages may know of the source: name, terms, its people's columns, whether nobody is real."""
         told = getattr(self.module, "people_columns", lambda _: (self.module.QUASI_IDENTIFIERS, self.module.SENSITIVE))
         quasi, sensitive = told(self.options)
         generated = bool(getattr(self.module, "GENERATED", False))
         people = {"quasi_identifiers": list(quasi), "sensitive": list(sensitive)}
-        return {"source": self.name, **people, "generated": generated}
+        terms = {"licence": self.module.LICENCE, "citation": self.module.CITATION}
+        return {"source": self.name, **terms, **people, "generated": generated}
 
     def files(self) -> dict[str, Path]:
         """The raw files by name; raises `SourceError` where one is missing."""

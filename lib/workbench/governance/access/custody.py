@@ -97,6 +97,10 @@ class Custody:
             self.access.require(_table(relative), sorted(wanted), self.purpose)
         return safe.read(relative, columns) if secret else Plain().read(folder, relative, columns)
 
+    def grants(self, table: str, group: str) -> bool:
+        """Whether the policy lets this process read a column group of a table; the answer is in the log."""
+        return self.access.decide(table, group, self.purpose).allowed
+
     def batches(self, folder: Path, relative: str) -> pa.RecordBatchReader:
         """A table that this process has written, batch by batch; what is one's own nobody decides."""
         safe = vault.Vault(folder, self.keys)

@@ -16,13 +16,15 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from workbench.models import base, finetuning
 from workbench.models.checkpoints import Keeper
 from workbench.models.device import Device
+from workbench.models.loop import Batches, Evaluate, Loss, TrainSettings
 from workbench.models.pretraining.causal import CausalBatches, causal_loss, causal_numbers
 from workbench.models.pretraining.contrastive import contrastive_loss, contrastive_numbers, paired_batches
 from workbench.models.pretraining.masked import MaskedBatches, masked_loss, masked_numbers
-from workbench.models.pretraining.material import Held
+from workbench.models.pretraining.material import AS_IT_IS, Held, Reading
 from workbench.models.pretraining.rows import Rows, held_out_rows, training_rows
 from workbench.models.tasks import task_for
-from workbench.models.training import Batches, Evaluate, Loss, TrainResult, TrainSettings, train
+from workbench.models.tracking import UNTRACKED, Tracker
+from workbench.models.training import TrainResult, train
 from workbench.models.vocabulary import train_tokenizer
 from workbench.spelling import nearest
 
@@ -42,8 +44,7 @@ class Amount:
     max_tokens: int  # that the training reads in all
     batch_tokens: int  # of a step, padding included
     seed: int
-    packed: bool = False  # mlm and clm: texts one after another in full rows
-    whole_words: bool = False  # mlm: hide all pieces of a word
+    reading: Reading = AS_IT_IS
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def pretrain(
     settings: TrainSettings,
     device: Device,
     checkpoints: str | Path | Keeper,
-    tensorboard: str | Path | None = None,
+    tracker: Tracker = UNTRACKED,
 ) -> Pretrained:
     """Train the model of `where` (a folder, a name, or a config for random weights) by an objective.
 
@@ -115,7 +116,7 @@ def pretrain(
     before = judge(model)
     result = train(
         model, batches, loss, choose, better=better, settings=settings, device=device, checkpoints=checkpoints,
-        tensorboard=tensorboard,
+        tracker=tracker,
     )  # fmt: skip
     table = pd.DataFrame({"before": before, "after": judge(model)}).T
     # the head of a classification knows classes that are of no later use
@@ -130,7 +131,7 @@ Made = tuple[PreTrainedModel, Batches, Loss, Evaluate, Evaluate, str]
 def _masked(
     where: Where, tokenizer: PreTrainedTokenizerBase, held: Held[Sequence[str]], amount: Amount, device: Device
 ) -> Made:
-    make = partial(MaskedBatches, tokenizer=tokenizer, seed=amount.seed, whole_words=amount.whole_words)
+    make = partial(MaskedBatches, tokenizer=tokenizer, seed=amount.seed, whole_words=amount.reading.whole_words)
     choose, judge = (
         partial(
             masked_numbers,
@@ -188,5 +189,5 @@ def _contrastive(
 def _training(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], amount: Amount) -> Rows:
     return training_rows(
         tokenizer, texts, max_tokens=amount.max_tokens, batch_tokens=amount.batch_tokens, seed=amount.seed,
-        packed=amount.packed,
+        packed=amount.reading.packed,
     )  # fmt: skip

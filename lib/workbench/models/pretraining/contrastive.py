@@ -16,9 +16,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from workbench.models.batching import TextRows, digest_of, plan_batches
 from workbench.models.device import Device
+from workbench.models.loop import Batch
 from workbench.models.processes import gathered, once
 from workbench.models.scoring import embed_texts, unit_vectors
-from workbench.models.training import Batch
 
 TEMPERATURE = 0.05  # by which cosines are divided, as sentence-transformers does
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from workbench.models.device import Device
-from workbench.models.training import Batch, Batches
+from workbench.models.loop import Batch, Batches
 
 Guess = Callable[[torch.nn.Module, Batch], tuple[torch.Tensor, torch.Tensor]]
 """A model and a batch → logits (guesses × vocabulary, float32) and what was right (guesses)."""

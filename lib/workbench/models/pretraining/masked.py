@@ -11,9 +11,9 @@ from transformers import PreTrainedTokenizerBase
 
 from workbench.models.batching import special_ids
 from workbench.models.device import Device
+from workbench.models.loop import Batch
 from workbench.models.pretraining.guesses import judge
 from workbench.models.pretraining.rows import Rows
-from workbench.models.training import Batch
 from workbench.models.vocabulary import continues
 
 MASKED_SHARE = 0.15

@@ -1,9 +1,8 @@
 """What each objective learns from, out of the tables that governance hands on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import pandas as pd
@@ -29,16 +28,28 @@ class Held(Generic[T]):
     judging: T
 
 
-def material(
-    objective: str,
-    read: Read,
-    *,
-    docs: int,
-    seed: int,
-    positive_from: int = 1,
-    weights: Mapping[str, float] = MappingProxyType({}),
-    synonyms: Sequence[Sequence[str]] = (),
-) -> Held:
+@dataclass(frozen=True)
+class Reading:
+    """What of the tables is read, and in what form.
+
+    packed: mlm and clm: texts one after another in full rows.
+    whole_words: mlm: hide all pieces of a word.
+    positive_from: contrastive: grade of a pair whose texts belong together.
+    weights: mlm and clm: of the kinds of text in the corpus, see `knowledge.weighed`.
+    synonyms: mlm and clm: see `knowledge.with_synonyms`.
+    """
+
+    packed: bool = False
+    whole_words: bool = False
+    positive_from: int = 1
+    weights: Mapping[str, float] = field(default_factory=dict)
+    synonyms: Sequence[Sequence[str]] = ()
+
+
+AS_IT_IS = Reading()
+
+
+def material(objective: str, read: Read, *, docs: int, seed: int, reading: Reading = AS_IT_IS) -> Held:
     """The material of an objective, at most `docs` held-out rows, one half to choose by and the other to judge.
 
     Args:
@@ -47,9 +58,7 @@ def material(
         read: gives one of these tables by its name.
         docs: texts, products or pairs that are held out.
         seed: by which these are drawn.
-        positive_from: grade of a pair whose texts belong together.
-        weights: of the kinds of text in the corpus, see `knowledge.weighed`.
-        synonyms: see `knowledge.with_synonyms`; of the corpus, and of train alone, as the weights are.
+        reading: weights and synonyms are of train alone; what is held out is read as it is.
 
     Raises:
         ValueError: the tables hold nothing for this objective.
@@ -57,11 +66,11 @@ def material(
     """
     if objective in ("mlm", "clm"):
         corpus = read("corpus")
-        train = weighed(corpus[corpus["split"] == "train"], weights, seed)
-        return Held(with_synonyms(train, synonyms, seed), *_held_texts(corpus, docs, seed))
+        train = weighed(corpus[corpus["split"] == "train"], reading.weights, seed)
+        return Held(with_synonyms(train, reading.synonyms, seed), *_held_texts(corpus, docs, seed))
     if objective == "classification":
         return _categories(read("items"), docs, seed)
-    return _together(read("pairs"), docs, seed, positive_from)
+    return _together(read("pairs"), docs, seed, reading.positive_from)
 
 
 def _held_texts(corpus: pd.DataFrame, docs: int, seed: int) -> tuple[list[str], list[str]]:

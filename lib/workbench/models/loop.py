@@ -1,10 +1,9 @@
-"""One step over a ready batch: transformers' Trainer, in parts where memory is full, and together with others."""
+"""transformers' Trainer over ready batches: what they are, how they are learned from, and what may go wrong."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,11 +19,31 @@ Loss = Callable[[torch.nn.Module, Batch], torch.Tensor]
 Evaluate = Callable[[Any], dict[str, float]]
 Wrap = Callable[[torch.optim.Optimizer], torch.optim.Optimizer]
 
+
 TINY, HUGE = 1e-12, 1e38  # what is smaller moves no weight; a float32 is no larger
 
 
 class TrainingError(RuntimeError):
     """A training that cannot go on; the message says at which step, why, and what to try."""
+
+
+class Batches(Protocol):
+    """The batches of a whole training, each a function of its number alone: so a resumed training sees the same.
+
+    Every tensor of a batch has its rows first; among them are `input_ids`, and `scale`, each row's share of the batch.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> Batch: ...
+
+    def tokens(self) -> np.ndarray:
+        """Tokens of each batch, padding not counted."""
+        ...
+
+    def identity(self) -> str:
+        """A digest of all that is read and of how: other texts, labels or weights are another training."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +78,7 @@ class BatchTrainer(Trainer):
         self,
         model: PreTrainedModel,
         arguments: TrainingArguments,
-        batches: Any,  # as `training.Batches`
+        batches: Batches,
         loss: Loss,
         evaluate: Evaluate,
         settings: TrainSettings,
@@ -90,7 +109,7 @@ class BatchTrainer(Trainer):
         return DataLoader(dataset, batch_size=1, collate_fn=_only, pin_memory=self.args.dataloader_pin_memory)
 
     def training_step(self, model: torch.nn.Module, inputs: Batch, num_items_in_batch: object = None) -> torch.Tensor:
-        """The loss of a batch, with its gradients, in as few parts as memory allows."""
+        """The loss of a batch, with its gradients; in parts where a GPU's memory is too small for all of it."""
         model.train()
         batch = self._prepare_inputs(inputs)
         while (total := self._step(model, batch)) is None:
@@ -176,44 +195,6 @@ class BatchTrainer(Trainer):
         processes.wait()  # what is written next makes the checkpoint whole
 
 
-def training_arguments(
-    folder: Path, steps: int, better: str, settings: TrainSettings, device: Device
-) -> TrainingArguments:
-    """What transformers calls the settings; evaluations and checkpoints are spread evenly over the steps."""
-    every = max(1, -(-steps // settings.evaluations))
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=1,
-        learning_rate=settings.learning_rate,
-        warmup_steps=int(settings.warmup * steps),
-        lr_scheduler_type="linear",
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.clip,
-        eval_strategy="steps",
-        eval_steps=every,
-        save_strategy="steps",
-        save_steps=every,
-        save_total_limit=2,  # the best and the last: with 1 the end removes the last, and the training seems unfinished
-        load_best_model_at_end=True,
-        metric_for_best_model=better,
-        greater_is_better=False,
-        restore_callback_states_from_checkpoint=True,
-        logging_steps=max(1, steps // 40),
-        logging_nan_inf_filter=False,
-        report_to="none",
-        log_level_replica="passive",  # as silent as the first process
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=device.device.type == "cuda",
-        use_cpu=device.device.type == "cpu",
-        seed=settings.seed + processes.number(),  # or dropout would be alike in the rows of all processes
-        ddp_find_unused_parameters=True,  # some families have such
-        ddp_broadcast_buffers=False,  # none changes in training
-    )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # one GPU a process: DataParallel would lose batches
-    return arguments
-
-
 def _groups(model: PreTrainedModel, settings: TrainSettings) -> list[dict[str, Any]]:
     """Parameter groups: head and encoder at their own rate, no decay of biases and norms."""
     groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
@@ -229,25 +210,6 @@ def _groups(model: PreTrainedModel, settings: TrainSettings) -> list[dict[str, A
         }
         for (encoder, matrix), parameters in groups.items()
     ]
-
-
-@contextmanager
-def gradient_checkpointing(model: PreTrainedModel, wanted: bool) -> Iterator[None]:
-    """Gradient checkpointing as long as this lasts (Chen et al. 2016): layers keep their input alone, and run twice."""
-    if not wanted:
-        yield
-        return
-    try:
-        model.activation_checkpointing_enable()
-    except ValueError as error:
-        raise TrainingError(
-            f"A {model.config.model_type} knows no gradient checkpointing: set gradient_checkpointing to false."
-        ) from error
-    model.disable_input_require_grads()  # or gradients would be computed through frozen layers too
-    try:
-        yield
-    finally:
-        model.activation_checkpointing_disable()
 
 
 def _split(batch: Batch, parts: int) -> list[Batch]:

@@ -1,0 +1,93 @@
+"""A model on parts of the test pairs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from workbench.models.slices import FEW, by_slice, standard_slices
+
+USERS, EACH = 40, 6
+
+
+@pytest.fixture
+def test_pairs() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    user = np.repeat(np.arange(USERS), EACH)
+    return pd.DataFrame({
+        "user_id": np.char.add("u", user.astype(str)),
+        "context": [f"context {'long ' * (u % 2)}{u}" for u in user],
+        "candidate_id": np.char.add("c", (np.arange(len(user)) % 8).astype(str)),
+        "candidate": np.char.add("candidate ", (np.arange(len(user)) % 8).astype(str)),
+        "origin": np.where(np.arange(len(user)) % 3 == 0, "observed", "sampled"),
+        "label": (rng.random(len(user)) < 0.4).astype(int),
+        "weight": rng.uniform(1, 5, len(user)),
+    })  # fmt: skip
+
+
+def test_slices_say_what_training_met(test_pairs):
+    train = test_pairs[test_pairs["user_id"].isin(["u0", "u2"])].assign(candidate="candidate 3")
+    slices = standard_slices(test_pairs, train)
+    assert slices["returning users"].sum() == slices["contexts read in training"].sum() == 2 * EACH
+    assert set(test_pairs["candidate"][slices["candidates read in training"]]) == {"candidate 3"}
+    assert not test_pairs["context"][slices["short contexts"]].str.contains("long").any()
+    for one, other in (("returning users", "new users"), ("short contexts", "long contexts")):
+        assert (slices[one] != slices[other]).all()
+    assert (test_pairs["origin"][slices["origin: observed"]] == "observed").all()
+    assert not [name for name in slices if name.startswith("language")]
+
+
+def test_what_holds_for_all_pairs_is_no_slice(test_pairs):
+    names = standard_slices(test_pairs.assign(origin="judged"), test_pairs, languages=pd.Series(dtype=str)).keys()
+    assert {"returning users", "new users", "origin: judged", "language: nan"}.isdisjoint(names)
+
+
+def test_languages_are_the_candidates(test_pairs):
+    languages = pd.Series({f"c{n}": "zh" if n < 2 else "en" for n in range(8)})
+    slices = standard_slices(test_pairs, test_pairs, languages=languages)
+    assert set(test_pairs["candidate_id"][slices["language: zh"]]) == {"c0", "c1"}
+
+
+def test_a_rare_trait_is_not_named(test_pairs):
+    age = ["18-24"] * 20 + ["25-34"] * (FEW - 1) + ["65+"] * 1 + [None] * 10
+    traits = pd.DataFrame({"user_id": [f"u{n}" for n in range(USERS)], "age": age})
+    slices = standard_slices(test_pairs, test_pairs, traits.sample(frac=1, random_state=0))
+    assert {name for name in slices if "age" in name} == {"age: 18-24", "age: any other", "age: not known"}
+    assert slices["age: any other"].sum() == FEW * EACH
+    assert set(test_pairs["user_id"][slices["age: 18-24"]]) == {f"u{n}" for n in range(20)}
+
+
+def test_each_slice_is_measured_by_itself_with_an_interval(test_pairs):
+    p = np.random.default_rng(1).random(len(test_pairs))
+    inside = (test_pairs["origin"] == "sampled").to_numpy()
+    rows = by_slice(test_pairs, p, {"sampled": inside}, subject="adapted", draws=200).set_index("metric")
+    part, q = test_pairs[inside], p[inside]
+    auc = roc_auc_score(part["label"], q, sample_weight=part["weight"])
+    gap = np.average(q, weights=part["weight"]) - np.average(part["label"], weights=part["weight"])
+    assert rows["value"]["roc_auc"] == pytest.approx(auc)
+    assert rows["value"]["calibration_gap"] == pytest.approx(gap)
+    assert ((rows["low"] < rows["value"]) & (rows["value"] < rows["high"])).all()
+    assert set(rows["n"]) == {part["user_id"].nunique()}
+    assert set(rows["subject"]) == {"adapted"}
+
+
+def test_an_unfair_model_shows(test_pairs):
+    """For one half of the users the score is the label, for the other it is noise, and too high."""
+    half = np.arange(len(test_pairs)) < len(test_pairs) // 2
+    p = np.where(half, test_pairs["label"], 0.9)
+    rows = by_slice(test_pairs, p, {"one": half, "other": ~half}, subject="m").set_index(["slice", "metric"])
+    assert rows["value"]["one", "roc_auc"] == 1
+    assert rows["value"]["other", "roc_auc"] == 0.5
+    assert rows["low"]["other", "calibration_gap"] > 0.2 > rows["high"]["one", "calibration_gap"] == 0
+
+
+def test_few_users_or_one_class_are_not_measured(test_pairs):
+    p = np.full(len(test_pairs), 0.5)
+    few = test_pairs["user_id"].isin([f"u{n}" for n in range(FEW - 1)]).to_numpy()
+    enough = test_pairs["user_id"].isin([f"u{n}" for n in range(FEW)]).to_numpy()
+    positive = (test_pairs["label"] == 1).to_numpy()
+    slices = {"few": few, "enough": enough, "one class": positive}
+    rows = by_slice(test_pairs, p, slices, subject="m", draws=20).set_index("slice")
+    assert rows["value"].loc[["few", "one class"]].isna().all()
+    assert rows["value"].loc["enough"].notna().all()
+    assert set(rows["n"]["few"]) == {FEW - 1}
