@@ -20,9 +20,9 @@ from workbench.data.engine import peak_memory_gb
 from workbench.data.sources import complete_journey
 from workbench.models import base, comparison, finetuning
 from workbench.models.device import choose_device
-from workbench.models.pretraining import Amount, pretrain, start
-from workbench.models.pretraining.material import material
 from workbench.models.loop import TrainSettings
+from workbench.models.pretraining import Amount, pretrain, start
+from workbench.models.pretraining.material import Reading, material
 from workbench.run.parameters import Notebook
 from workbench.run.project import Project
 
@@ -67,7 +67,8 @@ def write_texts(folder: Path, _: dict[str, Any]) -> None:
     products = pd.read_parquet(source / "products.parquet").dropna(subset=["product_type"])
     kinds = products["product_type"].str.lower().str.replace("[^a-z0-9]+", " ", regex=True)
     titles = kinds + " " + products["package_size"].fillna("").str.lower() + " " + products["brand"].str.lower()
-    corpus = pd.DataFrame({"text": titles.drop_duplicates()}).sample(frac=1, random_state=0)
+    corpus = pd.DataFrame({"doc_id": "item-" + products["product_id"].astype(str), "text": titles})
+    corpus = corpus.drop_duplicates("text").sample(frac=1, random_state=0)
     split = np.where(np.arange(len(corpus)) < 0.9 * len(corpus), "train", "valid")
     corpus.assign(split=split).to_parquet(folder / "corpus.parquet")
 
@@ -94,9 +95,10 @@ def pretraining(folder: Path, given: dict[str, Any]) -> None:
     corpus = pd.read_parquet(folder / "corpus.parquet")
     texts = corpus.loc[corpus["split"] == "train", "text"].tolist()
     [objective] = given["objectives"]
-    held = material(objective, lambda _: corpus, docs=given["valid_docs"], seed=given["seed"])
+    how = Reading(**given["reading"])
+    held = material(objective, lambda _: corpus, docs=given["valid_docs"], seed=given["seed"], reading=how)
     where, tokenizer = start(given["base_model"], texts, given["scratch"], given["max_length"])
-    amount = Amount(given["max_tokens"], given["batch_tokens"], given["seed"], **given["reading"])
+    amount = Amount(given["max_tokens"], given["batch_tokens"], given["seed"], how)
     settings = _settings(given, **given["optimiser"])
     device = choose_device(given["precision"], given["threads"])
     pretrain(
@@ -106,13 +108,14 @@ def pretraining(folder: Path, given: dict[str, Any]) -> None:
 
 def fine_tuning(folder: Path, given: dict[str, Any]) -> None:
     """What the notebook 03 does to train, twice the base model for want of an adapted one."""
-    pairs = comparison.binary(pd.read_parquet(folder / "pairs.parquet"), given["positive_from"])
+    pairs = comparison.binary(pd.read_parquet(folder / "pairs.parquet"), given["labels"]["positive_from"])
     split = {name: pairs[pairs["split"] == name] for name in PARTS}
     valid = comparison.sample_users(split["valid"], given["users"]["valid"], given["seed"])
     where = base.find_base_model(given["base_model"])
     tokenizer = base.shared_tokenizer([where], given["max_length"])
-    options = {name: given[name] for name in ("max_tokens", "batch_tokens", "use_weights", "seed")}
-    batches = finetuning.training_batches(tokenizer, split["train"], **options)
+    options = {name: given[name] for name in ("max_tokens", "batch_tokens", "seed")}
+    weighted = given["labels"]["use_weights"]
+    batches = finetuning.training_batches(tokenizer, split["train"], use_weights=weighted, **options)
     device = choose_device(given["precision"], given["threads"])
     models = {name: base.load_classifier(where, given["seed"]) for name in ("adapted", "base")}
     for name, model in models.items():
