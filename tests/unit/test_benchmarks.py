@@ -13,7 +13,7 @@ import ibis
 import pandas as pd
 import pytest
 
-from benchmarks import anonymity, encryption, governance_speed
+from benchmarks import anonymity, encryption, governance_speed, training_memory
 from benchmarks.__main__ import main
 from benchmarks.record import line, record, recorded
 from benchmarks.runner_overhead import check_nothing_ran, measure, script_of
@@ -93,6 +93,31 @@ def test_overhead_of_a_toy(toy: ToyProject) -> None:
     assert 0 < overhead["value"] < 60
     assert unchanged["value"] < 20
     assert not (toy.outputs / "bench" / "runner_overhead").exists()
+
+
+def test_the_memory_of_trainings_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = {"imports": 0.5, "texts": 1.0, "02_pretraining": 1.2, "03_finetuning": 3.1}
+    monkeypatch.setattr(training_memory, "_in_a_process", lambda step, _folder, _differing: taken[step])
+    training_memory.measure({}, tmp_path)
+    rows = {row["name"]: (row["value"], row["met"], row["rival"]) for row in recorded(tmp_path)}
+    rival = "the same imports and no training, 0.50 GB"
+    assert rows == {
+        "training_memory_02_pretraining": (1.2, True, rival), "training_memory_03_finetuning": (3.1, False, rival),
+    }  # fmt: skip
+
+
+def test_the_trainings_whose_memory_is_measured(tmp_path: Path) -> None:
+    """The notebooks' parameters fit to what the steps ask for, and each step trains."""
+    small = {"base_model": "tiny", "max_tokens": 1000, "precision": "fp32", "threads": 1, "frozen_layers": 1}
+    small |= {"users": {"valid": 5}, "valid_docs": 20}
+    for step, train in training_memory.STEPS.items():
+        train(tmp_path, training_memory._parameters(step) | small)
+    pairs = pd.read_parquet(tmp_path / "pairs.parquet")
+    assert pairs["split"].value_counts().to_dict() == training_memory.ROWS
+    assert 0.15 < pairs["label"].mean() < 0.25
+    assert pairs["context"].str.count(";").eq(training_memory.KINDS - 1).all()
+    for name in ("checkpoint", "adapted", "base"):
+        assert list((tmp_path / name).glob("checkpoint-*/trainer_state.json"))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One training in several processes: the same curve and weights as in one, and errors that come up as they were."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,7 +120,7 @@ def compare_all(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def by_two(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("two")
-    processes.run(2, partial(compare_all, folder), 2, TrainingError)
+    processes.run(2, partial(compare_all, folder), 2)
     return folder
 
 
@@ -182,7 +183,7 @@ def fails(how: str) -> None:
 )
 def test_an_error_of_a_process_comes_up(how, said):
     with pytest.raises(processes.ProcessError, match=said) as raised:
-        processes.run(2, partial(fails, how), 2, TrainingError)
+        processes.run(2, partial(fails, how), 2)
     if how == "error":
         assert 'raise KeyError("no such thing")' in raised.value.__notes__[0]
 
@@ -191,7 +192,7 @@ def test_an_error_of_a_process_comes_up(how, said):
 def test_none_outlives_who_started_it(sent):
     script = (
         "import time; from functools import partial; from workbench.models import processes\n"
-        "processes.run(2, partial(time.sleep, 600), 2, ValueError)\n"
+        "processes.run(2, partial(time.sleep, 600), 2)\n"
     )
     starter = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -225,12 +226,16 @@ def test_a_broken_off_training_goes_on_as_if_it_had_not_been(tmp_path):
     """Each process draws its own dropout, which goes on where it was."""
     unbroken, _ = tuned(tmp_path / "unbroken", many=2, start="tiny")
     assert len(list((tmp_path / "unbroken" / "events").iterdir())) == 1  # one process writes the curves
-    with pytest.raises(TrainingError, match="broken off"):
-        tuned(sealed(tmp_path), many=2, start="tiny", callbacks=[Breaks()])
-    assert any(name.endswith("rng_state_1.pth") for name in sealed(tmp_path).names())
-    resumed, result = tuned(sealed(tmp_path), many=2, start="tiny")
-    assert result.curve["loss"].notna().all()
+    (tmp_path / "broken").mkdir()
+    with pytest.raises(TrainingError, match=r"^broken off checkpoint-[0-9]+ is kept in "):
+        tuned(sealed(tmp_path / "broken"), many=2, start="tiny", callbacks=[Breaks()])
+    assert any(name.endswith("rng_state_1.pth") for name in sealed(tmp_path / "broken").names())
+    shutil.copytree(tmp_path / "broken", tmp_path / "alone")
+    resumed, result = tuned(sealed(tmp_path / "broken"), many=2, start="tiny")
     assert_equal(weights(resumed), weights(unbroken))
+    _, alone = tuned(sealed(tmp_path / "alone"), start="tiny")  # one process goes on where two were
+    assert alone.steps == result.steps
+    assert alone.curve["loss"].iloc[0] == result.curve["loss"].iloc[0]
 
 
 def test_private_training_has_one_process():
@@ -251,6 +256,14 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
         choose_device("fp32", processes=3)
     assert choose_device("fp32", processes=0).processes == 2
     assert "Training in 2 processes." in choose_device("fp32", processes=2).reason
+
+
+def test_each_process_draws_dropout_of_its_own(monkeypatch, tmp_path):
+    seeds = []
+    for number in range(2):
+        monkeypatch.setattr(processes, "number", lambda number=number: number)
+        seeds.append(_arguments(tmp_path, 10, "loss", SETTINGS, choose_device("fp32", 1)).seed)
+    assert seeds == [SETTINGS.seed, SETTINGS.seed + 1]
 
 
 def test_one_process_takes_one_gpu_of_several(monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ started by `torchrun`, by whoever writes a script, or by `run`, from a notebook.
 """
 
 import json
+import math
 import os
 import pickle
 import signal
@@ -29,6 +30,7 @@ from workbench import temporary
 
 T = TypeVar("T")
 TICK = 0.1  # seconds between two looks at the processes
+GRACE = 10.0  # seconds that the others have when one failed: they miss it soon, and the first may know what is kept
 QUIET = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",  # DDP warns where no parameter is unused, though some families have such
     "TRANSFORMERS_VERBOSITY": "error",
@@ -156,17 +158,17 @@ def nothing(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 # ---- seen from who starts them
 
 
-def run(many: int, work: Callable[[], object], threads: int, known: type[Exception]) -> None:
+def run(many: int, work: Callable[[], object], threads: int, known: tuple[type[Exception], ...] = ()) -> None:
     """Do `work` in so many processes of this machine at once, and wait for them; none outlives this call, or this one.
 
     Args:
         many: processes; on GPUs each takes one.
         work: what each of them calls. It goes to them through a pipe, pickled, and never to a disk.
         threads: of all together.
-        known: an error of this type comes up as it was in its process.
+        known: an error of these types comes up as it was in its process.
 
     Raises:
-        ProcessError: a process ended before its time, by an error that is not `known` or by a signal.
+        ProcessError: a process ended before its time, by an error of no known type or by a signal.
 
     """
     with temporary.Folder() as folder:
@@ -175,8 +177,7 @@ def run(many: int, work: Callable[[], object], threads: int, known: type[Excepti
             handed = pickle.dumps(work)
             for process in started:
                 _hand(process, handed)
-            while None in (codes := [process.poll() for process in started]) and not any(codes):
-                time.sleep(TICK)
+            codes = _codes(started)
         finally:
             for process in started:
                 _end(process)
@@ -205,6 +206,16 @@ def _loopback() -> dict[str, str]:
     return {"GLOO_SOCKET_IFNAME": found[0]} if found else {}
 
 
+def _codes(started: list["subprocess.Popen[bytes]"]) -> list[int | None]:
+    """How the processes ended; where one failed, the others have a moment to say what they know of it."""
+    deadline = math.inf
+    while None in (codes := [process.poll() for process in started]) and time.monotonic() < deadline:
+        if any(codes):
+            deadline = min(deadline, time.monotonic() + GRACE)
+        time.sleep(TICK)
+    return codes
+
+
 def _hand(process: "subprocess.Popen[bytes]", work: bytes) -> None:
     assert process.stdin is not None
     try:
@@ -224,18 +235,19 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         return
 
 
-def _reason(folder: Path, codes: list[int | None], known: type[Exception]) -> Exception:
-    """Why a process failed: the error that came first, for those of the others tell of nothing but its end."""
-    told = [json.loads(path.read_text()) for path in folder.glob("error-*.json")]
-    first = min(told, key=lambda error: error["at"], default=None)
-    if first and first["type"] == known.__name__:
-        return known(first["text"])
+def _reason(folder: Path, codes: list[int | None], known: tuple[type[Exception], ...]) -> Exception:
+    """Why a process failed: who was killed, or else the first that knows; the others tell of nothing but its end."""
+    told = [json.loads(path.read_text()) for path in sorted(folder.glob("error-*.json"))]
+    kinds = {kind.__name__: kind for kind in known}
+    understood = next((error for error in told if error["type"] in kinds), None)
     silent = [place for place, code in enumerate(codes) if code and not (folder / _report(place)).exists()]
+    if understood and -signal.SIGKILL not in codes:
+        return kinds[understood["type"]](understood["text"])
     if silent:
         code = codes[silent[0]] or 0
         how = f"signal {-code}" + " (out of memory?)" * (code == -signal.SIGKILL) if code < 0 else f"exit code {code}"
         return ProcessError(f"Process {silent[0] + 1} of {len(codes)} of the training was ended by {how}.")
-    assert first is not None
+    first = min(told, key=lambda error: error["at"])
     error = ProcessError(f"{first['type']} in a process of the training: {first['text']}")
     error.add_note(first["trace"])
     return error

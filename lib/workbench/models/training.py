@@ -24,7 +24,7 @@ from workbench.models.checkpoints import STATE, Keeper, ended, kept, last_checkp
 from workbench.models.compiled import compiled
 from workbench.models.device import Device
 from workbench.models.loop import Batches, BatchTrainer, Evaluate, Loss, TrainingError, TrainSettings, Wrap
-from workbench.models.saving import saving
+from workbench.models.saving import SaveError, saving
 from workbench.models.tracking import UNTRACKED, Tracker
 from workbench.models.unpadded import without_padding
 
@@ -88,7 +88,7 @@ def train(
             device=replace(device, processes=1), checkpoints=checkpoints, tracker=tracker,
             callbacks=callbacks, wrap=wrap, what=what, resumes=resumes,
         )  # fmt: skip
-        processes.run(device.processes, alone, device.threads, TrainingError)
+        processes.run(device.processes, alone, device.threads, (TrainingError, SaveError))
     tokens = batches.tokens()
     _set_dropout(model, settings.dropout)
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
@@ -119,6 +119,8 @@ def train(
                     ):
                         trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
         except TrainingError as error:
+            if processes.number():  # what is kept is the first process's to say
+                raise
             raise TrainingError(f"{error} {kept(checkpoints, folder)}") from error
         except OSError:  # of a checkpoint it is said already
             with saving("The curve", tracker.folder):
