@@ -11,7 +11,7 @@ USERS, EACH = 40, 6
 
 
 @pytest.fixture
-def test_pairs() -> pd.DataFrame:
+def judged() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     user = np.repeat(np.arange(USERS), EACH)
     return pd.DataFrame({
@@ -25,43 +25,43 @@ def test_pairs() -> pd.DataFrame:
     })  # fmt: skip
 
 
-def test_slices_say_what_training_met(test_pairs):
-    train = test_pairs[test_pairs["user_id"].isin(["u0", "u2"])].assign(candidate="candidate 3")
-    slices = standard_slices(test_pairs, train)
+def test_slices_say_what_training_met(judged):
+    train = judged[judged["user_id"].isin(["u0", "u2"])].assign(candidate="candidate 3")
+    slices = standard_slices(judged, train)
     assert slices["returning users"].sum() == slices["contexts read in training"].sum() == 2 * EACH
-    assert set(test_pairs["candidate"][slices["candidates read in training"]]) == {"candidate 3"}
-    assert not test_pairs["context"][slices["short contexts"]].str.contains("long").any()
+    assert set(judged["candidate"][slices["candidates read in training"]]) == {"candidate 3"}
+    assert not judged["context"][slices["short contexts"]].str.contains("long").any()
     for one, other in (("returning users", "new users"), ("short contexts", "long contexts")):
         assert (slices[one] != slices[other]).all()
-    assert (test_pairs["origin"][slices["origin: observed"]] == "observed").all()
+    assert (judged["origin"][slices["origin: observed"]] == "observed").all()
     assert not [name for name in slices if name.startswith("language")]
 
 
-def test_what_holds_for_all_pairs_is_no_slice(test_pairs):
-    names = standard_slices(test_pairs.assign(origin="judged"), test_pairs, languages=pd.Series(dtype=str)).keys()
+def test_what_holds_for_all_pairs_is_no_slice(judged):
+    names = standard_slices(judged.assign(origin="judged"), judged, languages=pd.Series(dtype=str)).keys()
     assert {"returning users", "new users", "origin: judged", "language: nan"}.isdisjoint(names)
 
 
-def test_languages_are_the_candidates(test_pairs):
+def test_languages_are_the_candidates(judged):
     languages = pd.Series({f"c{n}": "zh" if n < 2 else "en" for n in range(8)})
-    slices = standard_slices(test_pairs, test_pairs, languages=languages)
-    assert set(test_pairs["candidate_id"][slices["language: zh"]]) == {"c0", "c1"}
+    slices = standard_slices(judged, judged, languages=languages)
+    assert set(judged["candidate_id"][slices["language: zh"]]) == {"c0", "c1"}
 
 
-def test_a_rare_trait_is_not_named(test_pairs):
+def test_a_rare_trait_is_not_named(judged):
     age = ["18-24"] * 20 + ["25-34"] * (FEW - 1) + ["65+"] * 1 + [None] * 10
     traits = pd.DataFrame({"user_id": [f"u{n}" for n in range(USERS)], "age": age})
-    slices = standard_slices(test_pairs, test_pairs, traits.sample(frac=1, random_state=0))
+    slices = standard_slices(judged, judged, traits.sample(frac=1, random_state=0))
     assert {name for name in slices if "age" in name} == {"age: 18-24", "age: any other", "age: not known"}
     assert slices["age: any other"].sum() == FEW * EACH
-    assert set(test_pairs["user_id"][slices["age: 18-24"]]) == {f"u{n}" for n in range(20)}
+    assert set(judged["user_id"][slices["age: 18-24"]]) == {f"u{n}" for n in range(20)}
 
 
-def test_each_slice_is_measured_by_itself_with_an_interval(test_pairs):
-    p = np.random.default_rng(1).random(len(test_pairs))
-    inside = (test_pairs["origin"] == "sampled").to_numpy()
-    rows = by_slice(test_pairs, p, {"sampled": inside}, subject="adapted", draws=200).set_index("metric")
-    part, q = test_pairs[inside], p[inside]
+def test_each_slice_is_measured_by_itself_with_an_interval(judged):
+    p = np.random.default_rng(1).random(len(judged))
+    inside = (judged["origin"] == "sampled").to_numpy()
+    rows = by_slice(judged, p, {"sampled": inside}, subject="adapted", draws=200).set_index("metric")
+    part, q = judged[inside], p[inside]
     auc = roc_auc_score(part["label"], q, sample_weight=part["weight"])
     gap = np.average(q, weights=part["weight"]) - np.average(part["label"], weights=part["weight"])
     assert rows["value"]["roc_auc"] == pytest.approx(auc)
@@ -71,23 +71,23 @@ def test_each_slice_is_measured_by_itself_with_an_interval(test_pairs):
     assert set(rows["subject"]) == {"adapted"}
 
 
-def test_an_unfair_model_shows(test_pairs):
+def test_an_unfair_model_shows(judged):
     """For one half of the users the score is the label, for the other it is noise, and too high."""
-    half = np.arange(len(test_pairs)) < len(test_pairs) // 2
-    p = np.where(half, test_pairs["label"], 0.9)
-    rows = by_slice(test_pairs, p, {"one": half, "other": ~half}, subject="m").set_index(["slice", "metric"])
+    half = np.arange(len(judged)) < len(judged) // 2
+    p = np.where(half, judged["label"], 0.9)
+    rows = by_slice(judged, p, {"one": half, "other": ~half}, subject="m").set_index(["slice", "metric"])
     assert rows["value"]["one", "roc_auc"] == 1
     assert rows["value"]["other", "roc_auc"] == 0.5
     assert rows["low"]["other", "calibration_gap"] > 0.2 > rows["high"]["one", "calibration_gap"] == 0
 
 
-def test_few_users_or_one_class_are_not_measured(test_pairs):
-    p = np.full(len(test_pairs), 0.5)
-    few = test_pairs["user_id"].isin([f"u{n}" for n in range(FEW - 1)]).to_numpy()
-    enough = test_pairs["user_id"].isin([f"u{n}" for n in range(FEW)]).to_numpy()
-    positive = (test_pairs["label"] == 1).to_numpy()
+def test_few_users_or_one_class_are_not_measured(judged):
+    p = np.full(len(judged), 0.5)
+    few = judged["user_id"].isin([f"u{n}" for n in range(FEW - 1)]).to_numpy()
+    enough = judged["user_id"].isin([f"u{n}" for n in range(FEW)]).to_numpy()
+    positive = (judged["label"] == 1).to_numpy()
     slices = {"few": few, "enough": enough, "one class": positive}
-    rows = by_slice(test_pairs, p, slices, subject="m", draws=20).set_index("slice")
+    rows = by_slice(judged, p, slices, subject="m", draws=20).set_index("slice")
     assert rows["value"].loc[["few", "one class"]].isna().all()
     assert rows["value"].loc["enough"].notna().all()
     assert set(rows["n"]["few"]) == {FEW - 1}

@@ -129,7 +129,7 @@ def test_a_training_that_fails_leaves_a_run_that_ended_and_reads(kind, folder, t
     with pytest.raises(TrainingError, match="infinite or NaN at step 11"):
         tune(tmp_path, model=model, tracker=Tracker(kind, folder).of("failed"))
     curve, settings, status = READ[kind](folder, "failed")
-    assert sorted(curve["train/loss"]) == [*range(1, 11)]
+    assert sorted(curve["train/loss"]) == [*range(1, 12)]  # the step that the error names is the last
     assert settings["learning_rate"] == "0.001"
     assert status == FAILED[kind]
 

@@ -89,35 +89,19 @@ def train(
             callbacks=callbacks, wrap=wrap, what=what, resumes=resumes,
         )  # fmt: skip
         processes.run(device.processes, alone, device.threads, (TrainingError, SaveError))
-    tokens = batches.tokens()
     _set_dropout(model, settings.dropout)
-    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    method = getattr(model.config, "method", None)
-    description = f"{settings} {better} {device.device.type} {device.precision} {trained} {method} {what}"
-    description += batches.identity()
     told = {**asdict(settings), "steps": len(batches), "device": device.device.type, "precision": device.precision}
     tensors = [*batches[0].values(), *model.state_dict().values()]
+    description = _description(model, batches, better, settings, device, what)
     with _opened(checkpoints, description, tensors) as (folder, keeping):
-        checkpoint = processes.from_first(lambda: last_checkpoint(folder))
         arguments = _arguments(folder, len(batches), better, settings, device)
         called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
         trainer = BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called, wrap)
         try:
             with (tracker if processes.number() == 0 else UNTRACKED).recording(**told) as curve:
                 trainer.add_callback(curve)
-                if checkpoint and ended(checkpoint):
-                    trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
-                    trainer._load_best_model()
-                    curve.follow(trainer.state)
-                elif device.processes > 1:
-                    raise processes.ProcessError("The processes of the training left no checkpoint of their end.")
-                else:
-                    with (
-                        nullcontext() if wrap else without_padding(model, device),
-                        _checkpointing(model, settings.gradient_checkpointing),
-                        compiled(model) if settings.compile else nullcontext(),
-                    ):
-                        trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
+                _to_the_end(trainer, device, resumes, padding=wrap is not None)
+                curve.follow(trainer.state)
         except TrainingError as error:
             if processes.number():  # what is kept is the first process's to say
                 raise
@@ -126,7 +110,35 @@ def train(
             with saving("The curve", tracker.folder):
                 raise
     model.eval()
-    return _result(trainer, tokens, time.perf_counter() - start)
+    return _result(trainer, batches.tokens(), time.perf_counter() - start)
+
+
+def _description(
+    model: PreTrainedModel, batches: Batches, better: str, settings: TrainSettings, device: Device, what: str
+) -> str:
+    """What a training is known by, beside its first batch and the weights that it starts from."""
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    method = getattr(model.config, "method", None)
+    known = f"{settings} {better} {device.device.type} {device.precision} {trained} {method} {what}"
+    return known + batches.identity()
+
+
+def _to_the_end(trainer: BatchTrainer, device: Device, resumes: bool, *, padding: bool) -> None:
+    """Train on from the newest whole checkpoint, or take what it left if it was the last."""
+    checkpoint = processes.from_first(lambda: last_checkpoint(Path(str(trainer.args.output_dir))))
+    if checkpoint and ended(checkpoint):
+        trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
+        trainer._load_best_model()
+        return
+    if device.processes > 1:
+        raise processes.ProcessError("The processes of the training left no checkpoint of their end.")
+    model: Any = trainer.model
+    with (
+        nullcontext() if padding else without_padding(model, device),
+        _checkpointing(model, trainer.settings.gradient_checkpointing),
+        compiled(model) if trainer.settings.compile else nullcontext(),
+    ):
+        trainer.train(resume_from_checkpoint=checkpoint if resumes else None)
 
 
 @contextmanager
@@ -203,7 +215,8 @@ def _checkpointing(model: PreTrainedModel, wanted: bool) -> Iterator[None]:
         yield
         return
     try:
-        model.activation_checkpointing_enable()
+        # transformers before 5.23 know it by its older name
+        getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)()
     except ValueError as error:
         raise TrainingError(
             f"A {model.config.model_type} knows no gradient checkpointing: set gradient_checkpointing to false."
@@ -212,7 +225,7 @@ def _checkpointing(model: PreTrainedModel, wanted: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        model.activation_checkpointing_disable()
+        getattr(model, "activation_checkpointing_disable", model.gradient_checkpointing_disable)()
 
 
 def _curve(history: list[dict[str, float]], tokens: np.ndarray) -> pd.DataFrame:
