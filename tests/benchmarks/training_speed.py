@@ -91,7 +91,8 @@ def measure(what: str, steps: int, batch_tokens: int, device: Device) -> dict[st
     with tempfile.TemporaryDirectory() as folder:
         train(
             model, batches, loss, lambda _: {"loss": 0.0}, better="loss",
-            settings=TrainSettings(evaluations=1, dropout=DROPOUT), device=device, checkpoints=folder, callbacks=[clock],
+            settings=TrainSettings(evaluations=1, dropout=DROPOUT), device=device,
+            checkpoints=folder, callbacks=[clock],
         )  # fmt: skip
     counted = slice(WARM_UP, None)
     rows = statistics.mean(len(rows) for rows in plan[counted])
