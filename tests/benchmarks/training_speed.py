@@ -86,7 +86,7 @@ def measure(what: str, steps: int, batch_tokens: int, device: Device) -> dict[st
     model, batches, loss, plan = MAKERS[what](texts, tokenizer, steps * batch_tokens, batch_tokens)
     prepared = (time.perf_counter() - began) / len(texts)
     labels = pd.factorize(texts["label"], sort=True)[0].tolist() if what == "finetuning" else None
-    other = Textbook(where, tokenizer, texts["context"], labels)
+    other = Textbook(where, tokenizer, texts["context"].tolist(), labels)
     clock = Alternating(other.step)
     with tempfile.TemporaryDirectory() as folder:
         train(
