@@ -18,7 +18,7 @@ from workbench.models.pretraining.causal import CausalBatches, causal_loss
 from workbench.models.pretraining.contrastive import contrastive_loss, contrastive_numbers, paired_batches
 from workbench.models.pretraining.masked import MaskedBatches, masked_logits, masked_loss, masked_numbers
 from workbench.models.pretraining.material import Held, material
-from workbench.models.pretraining.rows import held_out_rows, packed_rows, text_rows, training_rows
+from workbench.models.pretraining.rows import held_out_rows, packed_rows, separate_rows, training_rows
 from workbench.models.vocabulary import continues, train_tokenizer
 
 THINGS, SIZES = ("milk", "bread", "cheese", "soup"), ("1 gal", "8 oz", "22 lb")
@@ -51,7 +51,7 @@ def learned(objective: str, where: Any, tokenizer: Any, held: Held[Any], folder:
 
 
 def test_long_texts_go_on_in_further_rows(tokenizer: Any) -> None:
-    rows = text_rows(tokenizer, ["milk " * 100])
+    rows = separate_rows(tokenizer, ["milk " * 100])
     assert [len(row) for row in rows] == [32, 32, 32, 12]
     assert tokenizer.decode([n for row in rows for n in row], skip_special_tokens=True).split() == ["milk"] * 100
 
@@ -234,11 +234,23 @@ def test_a_pair_that_shares_its_context_is_no_negative(tokenizer: Any) -> None:
 
 
 def test_a_batch_holds_two_pairs_within_its_tokens(tokenizer: Any) -> None:
-    found = paired_batches(tokenizer, pairs(), max_tokens=1000, batch_tokens=64, seed=1)
-    for number in range(len(found)):
-        assert sum(found[number][ids].numel() for ids in ("input_ids", "candidate_ids")) <= 64
-    with pytest.raises(ValueError, match="No batch of 16 tokens holds two pairs"):
+    for words in ("", " from the shelf below"):  # of at most 8 tokens, and of 9 and more, which padding makes 16
+        found = paired_batches(tokenizer, pairs() + words, max_tokens=1000, batch_tokens=72, seed=1)
+        for number in range(len(found)):
+            assert len(found[number]["scale"]) >= 2
+            assert sum(found[number][ids].numel() for ids in ("input_ids", "candidate_ids")) <= 72
+    with pytest.raises(ValueError, match="No batch of 16 tokens holds 2 rows"):
         paired_batches(tokenizer, pairs(), max_tokens=1000, batch_tokens=16, seed=1)
+
+
+def test_pairs_of_unlike_sides_are_read_to_the_last_token_that_was_asked_for(tokenizer: Any) -> None:
+    named = pd.DataFrame(
+        {"context": [f"milk {n}" for n in range(9)], "candidate": [f"bread {n} " * 9 for n in range(9)]}
+    )
+    found = paired_batches(tokenizer, named, max_tokens=2000, batch_tokens=64, seed=1)
+    read = found.tokens()
+    assert 2000 <= read.sum() < 2000 + read.max()
+    assert {len(rows) for rows in found.plan} == {2}, "the ninth of a pass is alone, and teaches nothing"
 
 
 def test_the_best_of_several_own_candidates_counts(tokenizer: Any, device: Any) -> None:
