@@ -108,9 +108,7 @@ def pair_scorer(
     return lambda pairs: score_pairs(model, tokenizer, pairs["context"].tolist(), pairs["candidate"].tolist(), device)
 
 
-def judge(
-    tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device, batch_tokens: int = 0
-) -> Evaluate:
+def judge(tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device) -> Evaluate:
     """What gives a model's numbers on labelled rows, by their column `weight` where they have one.
 
     Raises:
@@ -120,9 +118,7 @@ def judge(
     texts, targets, weights = text_rows(tokenizer, rows), task.targets(rows["label"]), row_weights(rows)
     if task.kind == "binary" or rows.empty:  # which is calibrated before it is judged
         check_differ(rows["label"], "valid")
-    return partial(
-        _numbers, task=task, texts=texts, targets=targets, weights=weights, device=device, batch_tokens=batch_tokens
-    )
+    return partial(_numbers, task=task, texts=texts, targets=targets, weights=weights, device=device)
 
 
 def fine_tune(
@@ -137,7 +133,6 @@ def fine_tune(
     device: Device,
     checkpoints: str | Path | Keeper,
     tracker: Tracker = UNTRACKED,
-    batch_tokens: int = 0,
 ) -> TrainResult:
     """Train in place on `batches`; stops early, and keeps the best weights, by the task's loss on `valid`'s rows.
 
@@ -158,7 +153,7 @@ def fine_tune(
         model,
         batches,
         task_loss(task, adaptation),
-        judge(tokenizer, valid, task, device, batch_tokens),
+        judge(tokenizer, valid, task, device),
         better=task.better,
         settings=settings,
         device=device,
@@ -188,6 +183,5 @@ def _numbers(
     targets: np.ndarray,
     weights: np.ndarray,
     device: Device,
-    batch_tokens: int,
 ) -> dict[str, float]:
-    return task.numbers(targets, score_texts(model, texts, device, batch_tokens), weights)
+    return task.numbers(targets, score_texts(model, texts, device), weights)

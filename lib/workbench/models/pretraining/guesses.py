@@ -14,7 +14,9 @@ Guess = Callable[[torch.nn.Module, Batch], tuple[torch.Tensor, torch.Tensor]]
 
 
 @torch.inference_mode()
-def judge(model: torch.nn.Module, batches: Batches, guess: Guess, accuracy: str, device: Device) -> dict[str, float]:
+def guess_numbers(
+    model: torch.nn.Module, batches: Batches, guess: Guess, accuracy: str, device: Device
+) -> dict[str, float]:
     """Loss (nats a guess), perplexity = exp(loss), how many were guessed, and how many rightly, named `accuracy`.
 
     Raises:
