@@ -1,5 +1,6 @@
 """The objectives of pretraining: what is hidden, what is guessed, and that a model learns by each of them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForMaskedLM, DistilBertConfig
 
 from workbench.models import base
-from workbench.models.device import choose_device
+from workbench.models.device import Device, choose_device
 from workbench.models.loop import TrainSettings
-from workbench.models.pretraining import Amount, Pretrained, pretrain, start
-from workbench.models.pretraining.causal import CausalBatches, causal_loss
+from workbench.models.pretraining import OBJECTIVES, Amount, Pretrained, pretrain, start
+from workbench.models.pretraining.causal import CausalBatches, causal_loss, causal_numbers
 from workbench.models.pretraining.contrastive import contrastive_loss, contrastive_numbers, paired_batches
 from workbench.models.pretraining.masked import MaskedBatches, masked_logits, masked_loss, masked_numbers
 from workbench.models.pretraining.material import Held, material
@@ -148,6 +149,49 @@ def test_masked_training_lowers_the_held_out_loss_and_hands_on_the_whole_encoder
     classifier = base.load_classifier(folder)
     assert torch.equal(classifier.bert.pooler.dense.weight, pooler)
     assert torch.equal(classifier.bert.embeddings.word_embeddings.weight, model.bert.embeddings.word_embeddings.weight)
+
+
+def given(objective: str) -> tuple[Any, Any, Held[Any]]:
+    """From where each objective starts, the tokenizer, and what it reads."""
+    texts: Any = Held(TEXTS, TEXTS[0:12:2], TEXTS[1:12:2])
+    if objective == "clm":
+        own = train_tokenizer(TEXTS * 20, "bpe", 400, max_length=32)
+        return base.scratch_config("gpt2", own, hidden=32, layers=1, heads=2), own, texts
+    if objective == "classification":
+        rows = pd.DataFrame({"context": TEXTS, "label": [text.split()[0] for text in TEXTS]})
+        texts = Held(rows, rows[:12:2], rows[1:12:2])
+    if objective == "contrastive":
+        texts = Held(pairs(), pairs()[:6], pairs()[6:])
+    return "tiny", base.load_tokenizer("tiny", max_length=32), texts
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_model_that_was_judged_first_can_be_trained(objective: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """The numbers before are the first to move it to a GPU, which makes other tensors of its weights."""
+    monkeypatch.setattr(Device, "place", lambda _, model: model._apply(torch.clone).eval())
+    found = learned(objective, *given(objective), tmp_path, 3e-3)
+    assert not any(weight.is_inference() for weight in found.model.parameters())
+
+
+@pytest.mark.parametrize("objective", ["mlm", "clm"])
+def test_guesses_are_judged_in_halves_where_memory_is_full(objective: str, device: Any, monkeypatch: Any) -> None:
+    where, own, held = given(objective)
+    rows = held_out_rows(own, held.judging, batch_tokens=10**6)
+    if objective == "mlm":
+        model, numbers = base.load_masked_lm(where), partial(masked_numbers, batches=MaskedBatches(rows, own, 1))
+    else:
+        model, numbers = base.load_causal_lm(where), partial(causal_numbers, batches=CausalBatches(rows, own))
+    whole, forward, seen = numbers(model, device=device), model.forward, []
+
+    def limited(**batch: torch.Tensor) -> Any:
+        seen.append(len(batch["input_ids"]))
+        if seen[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(**batch)
+
+    monkeypatch.setattr(model, "forward", limited)
+    assert numbers(model, device=device) == pytest.approx(whole, rel=1e-5)
+    assert sorted(seen) == [1, 1, 2, 2, 3, 3, 6]
 
 
 def test_a_gpt_without_padding_goes_on_learning(tmp_path: Path) -> None:

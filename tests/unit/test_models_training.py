@@ -282,6 +282,32 @@ def test_a_full_gpu_memory_halves_the_parts_and_goes_on(tmp_path):
     np.testing.assert_allclose(*losses, rtol=2e-3)
 
 
+class Full(TrainerCallback):
+    """Has memory full at the first step of the optimizer, which makes its moments then."""
+
+    def on_pre_optimizer_step(self, *_, optimizer, **__):
+        optimizer.optimizer.step = full
+
+
+def full(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_moments_that_do_not_fit_are_said(tmp_path):
+    with pytest.raises(
+        TrainingError, match="and the optimizer's moments do not fit into the GPU's memory: choose a sm"
+    ):
+        tune(tmp_path, adaptation=Adaptation([Full()]))
+
+
+def test_a_text_that_does_not_fit_as_it_is_judged_is_said(tmp_path):
+    model = base.load_classifier("tiny", seed=5)
+    forward = model.forward
+    model.forward = lambda **batch: forward(**batch) if model.training else full()
+    with pytest.raises(TrainingError, match="One single text does not fit into the GPU's memory: shorten it"):
+        tune(tmp_path, model=model)
+
+
 def test_it_learns_in_bf16(tmp_path):
     tokenizer, device = base.load_tokenizer("tiny"), choose_device("bf16", 1)
     liked, valid = (toy_pairs(rows, seed) for rows, seed in ((600, 1), (200, 2)))

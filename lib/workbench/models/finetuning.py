@@ -104,8 +104,12 @@ def task_loss(task: Task, adaptation: Adaptation = PLAIN) -> Loss:
 def pair_scorer(
     model: TextClassifier, tokenizer: PreTrainedTokenizerBase, device: Device
 ) -> Callable[[pd.DataFrame], np.ndarray]:
-    """A trained classifier as a function: a table with context and candidate in, the logit of each row out."""
-    return lambda pairs: score_pairs(model, tokenizer, pairs["context"].tolist(), pairs["candidate"].tolist(), device)
+    """A trained classifier as a function: a table with context and candidate in, the logit of each row out.
+
+    It is made ready here, once: a model that is trained further needs a new one.
+    """
+    ready = device.compact(model)
+    return lambda pairs: score_pairs(ready, tokenizer, pairs["context"].tolist(), pairs["candidate"].tolist(), device)
 
 
 def judge(tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device) -> Evaluate:
@@ -184,4 +188,4 @@ def _numbers(
     weights: np.ndarray,
     device: Device,
 ) -> dict[str, float]:
-    return task.numbers(targets, score_texts(model, texts, device), weights)
+    return task.numbers(targets, score_texts(device.compact(model), texts, device), weights)

@@ -107,7 +107,8 @@ def contrastive_numbers(
     The best place of a context's own candidates counts. pairs: context and candidate that belong together.
     """
     contexts, candidates = (sorted(set(pairs[column])) for column in ("context", "candidate"))
-    scores = _embedded(model, tokenizer, contexts, device) @ _embedded(model, tokenizer, candidates, device).T
+    ready = device.compact(model)
+    scores = _embedded(ready, tokenizer, contexts, device) @ _embedded(ready, tokenizer, candidates, device).T
     place = {column: {text: at for at, text in enumerate(texts)} for column, texts in
              (("context", contexts), ("candidate", candidates))}  # fmt: skip
     own = np.zeros(scores.shape, dtype=bool)
