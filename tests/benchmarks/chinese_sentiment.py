@@ -91,7 +91,7 @@ def accuracy(
                 model, tokenizer, batches, split["valid"], task, settings=settings, device=device, checkpoints=folder
             )
         found[result.best] = model
-    logits = score_texts(found[min(found)], finetuning.text_rows(tokenizer, split["test"]), device)
+    logits = score_texts(device.compact(found[min(found)]), finetuning.text_rows(tokenizer, split["test"]), device)
     return (logits > 0) == (split["test"]["label"] == 1).to_numpy()
 
 

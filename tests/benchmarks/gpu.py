@@ -402,7 +402,7 @@ def scoring(report: Report, sizes: Sizes, device: Device) -> None:
     tokens = lengths_of(sizes.pairs, PAIR_MEDIAN, PAIR_SPREAD, sizes.pair_length, 4)
     left = np.maximum(1, (tokens - 3) // 4)
     contexts, candidates = texts_of(tokenizer, left, 4), texts_of(tokenizer, tokens - 3 - left, 5)
-    model = base.load_classifier(sizes.large, 0, 1)
+    model = device.compact(base.load_classifier(sizes.large, 0, 1))
     ways: dict[str, Callable[[], object]] = {
         "ours": lambda: score_pairs(model, tokenizer, contexts, candidates, device)
     }

@@ -26,7 +26,6 @@ from workbench.models.batching import TextRows, cut_batches
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import choose_device
 from workbench.models.loop import TrainSettings
-from workbench.models.scoring import score_pairs
 
 from .record import record
 from .textbook import LENGTH
@@ -143,11 +142,9 @@ def main() -> None:
         )  # fmt: skip
         onnx, shipped = onnx_scorer(model, tokenizer, folder, device.threads), cross_encoder(where, tokenizer)
 
-        def ours(table: pd.DataFrame, tokens: int = 0, on: Any = device) -> np.ndarray:
-            texts = table["context"].tolist(), table["candidate"].tolist()
-            return score_pairs(model, tokenizer, *texts, on, batch_tokens=tokens)
-
-        ways: dict[str, Score] = {"ours": ours, "ours fp32": lambda table: ours(table, on=exact)}
+        ways: dict[str, Score] = {
+            name: finetuning.pair_scorer(model, tokenizer, on) for name, on in (("ours", device), ("ours fp32", exact))
+        }
         ways |= {f"CrossEncoder, {size} rows": shipped(size) for size in ROWS}
         ways |= {f"ONNX fp32, {size} tokens": onnx(False, size) for size in TOKENS}
         ways |= {f"ONNX INT8, {size} tokens": onnx(True, size) for size in TOKENS}

@@ -65,7 +65,7 @@ def classified(way: str, split: Split, rate: float, passes: int, seed: int, devi
     )  # fmt: skip
     model = base.load_classifier(where, seed, task.outputs)
     _ours(model, batches, finetuning.task_loss(task), rate, seed, device)
-    return score_texts(model, finetuning.text_rows(tokenizer, split["test"]), device).argmax(1) == truth
+    return score_texts(device.compact(model), finetuning.text_rows(tokenizer, split["test"]), device).argmax(1) == truth
 
 
 def guessed(way: str, split: Split, rate: float, passes: int, seed: int, device: Device) -> np.ndarray:

@@ -12,9 +12,11 @@ from workbench.models.baseline import fit_tfidf
 from workbench.models.batching import TextRows, cut_batches, plan_batches
 from workbench.models.calibration import Calibration, calibrate, choose_threshold, platt, sigmoid
 from workbench.models.comparison import classification_report, compare, reliability_table, sample_users
-from workbench.models.device import choose_device
-from workbench.models.finetuning import BINARY, task_loss, training_batches
+from workbench.models.device import Device, choose_device
+from workbench.models.finetuning import BINARY, pair_scorer, task_loss, training_batches
+from workbench.models.parts import MemoryFullError
 from workbench.models.scoring import embed_texts, score_pairs
+from workbench.models.text import bi_encoder, load_scorer
 
 WORDS = ["milk", "bread", "apples", "cheese", "rice", "beans", "coffee", "tea", "soup", "pasta", "eggs", "butter"]
 TEXTS = ["milk", "whole milk 1 gal private; bananas; shredded cheese 8 oz", "ice cream", "bananas 40 lb; " * 30, ""]
@@ -221,6 +223,69 @@ def test_embeddings_are_the_normalised_mean_of_a_texts_tokens(tokenizer, device)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["pairs of a table", "a folder", "vectors"])
+def test_a_model_is_made_ready_once_and_not_at_each_request(kind, model, tokenizer, tmp_path, monkeypatch):
+    made, compact, small = [], Device.compact, choose_device("bf16", 1)
+    monkeypatch.setattr(Device, "compact", lambda self, model: made.append(model) or compact(self, model))
+    if kind == "pairs of a table":
+        score = pair_scorer(model, tokenizer, small)
+        asked = [pd.DataFrame({"context": TEXTS[:2], "candidate": TEXTS[at : at + 2]}) for at in range(3)]
+        found = [score(pairs) for pairs in asked]
+    elif kind == "a folder":
+        score = load_scorer(base.save_model(model, tokenizer, tmp_path / "model"), small)
+        found = [score(TEXTS[:2], TEXTS[at : at + 2]) for at in range(3)]
+    else:
+        embed = bi_encoder("tiny", small)
+        found = [embed(TEXTS[at : at + 2]) for at in range(3)]
+    assert all(np.isfinite(each).all() for each in found)
+    assert len(made) == 1
+
+
+def test_a_model_in_training_is_not_asked_for_scores(tokenizer, device):
+    unready = base.load_classifier("tiny").train()
+    for ask in (
+        lambda: score_pairs(unready, tokenizer, ["milk"], ["bread"], device),
+        lambda: embed_texts(unready.base_model, tokenizer, ["milk"], device),
+    ):
+        with pytest.raises(ValueError, match=r"in training, and dropout .* give device.compact\(model\)"):
+            ask()
+    score_pairs(device.compact(unready), tokenizer, ["milk"], ["bread"], device)
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """Makes a model find memory full at more than so many rows."""
+
+    def limit(model, rows):
+        forward, seen = model.forward, []
+
+        def first(*given, **batch):
+            seen.append(len(batch["input_ids"]))
+            if seen[-1] > rows:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return forward(*given, **batch)
+
+        monkeypatch.setattr(model, "forward", first)
+        return seen
+
+    return limit
+
+
+def test_scoring_goes_on_in_halves_where_memory_is_full(tokenizer, device, limited):
+    pairs = [f"{text} {number}" for text in TEXTS for number in range(5)], ["milk"] * 25
+    model, encoder = base.load_classifier("tiny", seed=2), base.load_encoder("tiny", seed=2)
+    scores, vectors = score_pairs(model, tokenizer, *pairs, device), embed_texts(encoder, tokenizer, pairs[0], device)
+    seen, other = limited(model, 2), limited(encoder, 2)
+    np.testing.assert_allclose(score_pairs(model, tokenizer, *pairs, device), scores, atol=1e-5)
+    np.testing.assert_allclose(embed_texts(encoder, tokenizer, pairs[0], device), vectors, atol=1e-5)
+    for rows in (seen, other):
+        assert sum(each for each in rows if each <= 2) == 25
+        assert max(rows) > 4
+    limited(model, 0)
+    with pytest.raises(MemoryFullError, match="One single text does not fit into the GPU's memory: shorten it"):
+        score_pairs(model, tokenizer, *pairs, device)
+
+
 def test_minilm_knows_what_belongs_together(device):
     where = base.find_base_model("minilm")
     texts = ["shredded cheese 8 oz", "mozzarella cheese", "motor oil"]
@@ -232,7 +297,8 @@ def test_bf16_ranks_as_fp32(device):
     where = base.find_base_model("minilm")
     model, tokenizer = base.load_classifier(where, seed=1), base.load_tokenizer(where)
     pairs = [(a, b) for a in WORDS for b in WORDS]
-    both = [score_pairs(model, tokenizer, *zip(*pairs, strict=True), d) for d in (device, choose_device("bf16", 1))]
+    devices = device, choose_device("bf16", 1)
+    both = [score_pairs(each.compact(model), tokenizer, *zip(*pairs, strict=True), each) for each in devices]
     assert pd.Series(both[0]).corr(pd.Series(both[1]), method="kendall") > 0.9
     assert len(np.unique(both[1])) > 130  # logits of bf16 would tie
 
@@ -253,7 +319,8 @@ def test_scores_in_bf16_are_those_of_fp32_and_do_not_tie(model, tokenizer, devic
     contexts = [f"{text} {number}" for text in TEXTS for number in range(40)]
     candidates = contexts[::-1]
     exact = score_pairs(model, tokenizer, contexts, candidates, device)
-    rough = score_pairs(model, tokenizer, contexts, candidates, choose_device("bf16", 1))
+    small = choose_device("bf16", 1)
+    rough = score_pairs(small.compact(model), tokenizer, contexts, candidates, small)
     assert rough.dtype == np.float32
     assert kendalltau(exact, rough).statistic > 0.9
     assert len(np.unique(rough)) > 0.95 * len(np.unique(exact))  # a logit of 8 bits would tie with most others

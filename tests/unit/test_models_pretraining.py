@@ -1,5 +1,6 @@
 """The objectives of pretraining: what is hidden, what is guessed, and that a model learns by each of them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForMaskedLM, DistilBertConfig
 
 from workbench.models import base
-from workbench.models.device import choose_device
+from workbench.models.device import Device, choose_device
 from workbench.models.loop import TrainSettings
-from workbench.models.pretraining import Amount, Pretrained, pretrain, start
-from workbench.models.pretraining.causal import CausalBatches, causal_loss
+from workbench.models.pretraining import OBJECTIVES, Amount, Pretrained, pretrain, start
+from workbench.models.pretraining.causal import CausalBatches, causal_loss, causal_numbers
 from workbench.models.pretraining.contrastive import contrastive_loss, contrastive_numbers, paired_batches
 from workbench.models.pretraining.masked import MaskedBatches, masked_logits, masked_loss, masked_numbers
 from workbench.models.pretraining.material import Held, material
-from workbench.models.pretraining.rows import held_out_rows, packed_rows, text_rows, training_rows
+from workbench.models.pretraining.rows import held_out_rows, packed_rows, separate_rows, training_rows
 from workbench.models.vocabulary import continues, train_tokenizer
 
 THINGS, SIZES = ("milk", "bread", "cheese", "soup"), ("1 gal", "8 oz", "22 lb")
@@ -51,7 +52,7 @@ def learned(objective: str, where: Any, tokenizer: Any, held: Held[Any], folder:
 
 
 def test_long_texts_go_on_in_further_rows(tokenizer: Any) -> None:
-    rows = text_rows(tokenizer, ["milk " * 100])
+    rows = separate_rows(tokenizer, ["milk " * 100])
     assert [len(row) for row in rows] == [32, 32, 32, 12]
     assert tokenizer.decode([n for row in rows for n in row], skip_special_tokens=True).split() == ["milk"] * 100
 
@@ -150,6 +151,49 @@ def test_masked_training_lowers_the_held_out_loss_and_hands_on_the_whole_encoder
     assert torch.equal(classifier.bert.embeddings.word_embeddings.weight, model.bert.embeddings.word_embeddings.weight)
 
 
+def given(objective: str) -> tuple[Any, Any, Held[Any]]:
+    """From where each objective starts, the tokenizer, and what it reads."""
+    texts: Any = Held(TEXTS, TEXTS[0:12:2], TEXTS[1:12:2])
+    if objective == "clm":
+        own = train_tokenizer(TEXTS * 20, "bpe", 400, max_length=32)
+        return base.scratch_config("gpt2", own, hidden=32, layers=1, heads=2), own, texts
+    if objective == "classification":
+        rows = pd.DataFrame({"context": TEXTS, "label": [text.split()[0] for text in TEXTS]})
+        texts = Held(rows, rows[:12:2], rows[1:12:2])
+    if objective == "contrastive":
+        texts = Held(pairs(), pairs()[:6], pairs()[6:])
+    return "tiny", base.load_tokenizer("tiny", max_length=32), texts
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_model_that_was_judged_first_can_be_trained(objective: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """The numbers before are the first to move it to a GPU, which makes other tensors of its weights."""
+    monkeypatch.setattr(Device, "place", lambda _, model: model._apply(torch.clone).eval())
+    found = learned(objective, *given(objective), tmp_path, 3e-3)
+    assert not any(weight.is_inference() for weight in found.model.parameters())
+
+
+@pytest.mark.parametrize("objective", ["mlm", "clm"])
+def test_guesses_are_judged_in_halves_where_memory_is_full(objective: str, device: Any, monkeypatch: Any) -> None:
+    where, own, held = given(objective)
+    rows = held_out_rows(own, held.judging, batch_tokens=10**6)
+    if objective == "mlm":
+        model, numbers = base.load_masked_lm(where), partial(masked_numbers, batches=MaskedBatches(rows, own, 1))
+    else:
+        model, numbers = base.load_causal_lm(where), partial(causal_numbers, batches=CausalBatches(rows, own))
+    whole, forward, seen = numbers(model, device=device), model.forward, []
+
+    def limited(**batch: torch.Tensor) -> Any:
+        seen.append(len(batch["input_ids"]))
+        if seen[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(**batch)
+
+    monkeypatch.setattr(model, "forward", limited)
+    assert numbers(model, device=device) == pytest.approx(whole, rel=1e-5)
+    assert sorted(seen) == [1, 1, 2, 2, 3, 3, 6]
+
+
 def test_a_gpt_without_padding_goes_on_learning(tmp_path: Path) -> None:
     own = train_tokenizer(TEXTS * 20, "bpe", 400, max_length=32)
     config = base.scratch_config("gpt2", own, hidden=32, layers=1, heads=2)
@@ -234,11 +278,23 @@ def test_a_pair_that_shares_its_context_is_no_negative(tokenizer: Any) -> None:
 
 
 def test_a_batch_holds_two_pairs_within_its_tokens(tokenizer: Any) -> None:
-    found = paired_batches(tokenizer, pairs(), max_tokens=1000, batch_tokens=64, seed=1)
-    for number in range(len(found)):
-        assert sum(found[number][ids].numel() for ids in ("input_ids", "candidate_ids")) <= 64
-    with pytest.raises(ValueError, match="No batch of 16 tokens holds two pairs"):
+    for words in ("", " from the shelf below"):  # of at most 8 tokens, and of 9 and more, which padding makes 16
+        found = paired_batches(tokenizer, pairs() + words, max_tokens=1000, batch_tokens=72, seed=1)
+        for number in range(len(found)):
+            assert len(found[number]["scale"]) >= 2
+            assert sum(found[number][ids].numel() for ids in ("input_ids", "candidate_ids")) <= 72
+    with pytest.raises(ValueError, match="No batch of 16 tokens holds 2 rows"):
         paired_batches(tokenizer, pairs(), max_tokens=1000, batch_tokens=16, seed=1)
+
+
+def test_pairs_of_unlike_sides_are_read_to_the_last_token_that_was_asked_for(tokenizer: Any) -> None:
+    named = pd.DataFrame(
+        {"context": [f"milk {n}" for n in range(9)], "candidate": [f"bread {n} " * 9 for n in range(9)]}
+    )
+    found = paired_batches(tokenizer, named, max_tokens=2000, batch_tokens=64, seed=1)
+    read = found.tokens()
+    assert 2000 <= read.sum() < 2000 + read.max()
+    assert {len(rows) for rows in found.plan} == {2}, "the ninth of a pass is alone, and teaches nothing"
 
 
 def test_the_best_of_several_own_candidates_counts(tokenizer: Any, device: Any) -> None:

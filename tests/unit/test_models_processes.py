@@ -1,6 +1,7 @@
 """One training in several processes: the same curve and weights as in one, and errors that come up as they were."""
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -264,6 +265,17 @@ def test_each_process_draws_dropout_of_its_own(monkeypatch, tmp_path):
         monkeypatch.setattr(processes, "number", lambda number=number: number)
         seeds.append(_arguments(tmp_path, 10, "loss", SETTINGS, choose_device("fp32", 1)).seed)
     assert seeds == [SETTINGS.seed, SETTINGS.seed + 1]
+
+
+def test_a_share_stays_the_same_where_its_batches_are_made_by_another_process(monkeypatch):
+    """As a worker of DataLoader is, which was started anew and has met nobody."""
+    batch = {"scale": torch.ones(5), "input_ids": torch.arange(5)}
+    with monkeypatch.context() as here:
+        here.setattr(processes, "count", lambda: 2)
+        here.setattr(processes, "number", lambda: 1)
+        share = processes.Share([batch])
+    there = pickle.loads(pickle.dumps(share))
+    assert there[0]["input_ids"].tolist() == [3, 4]
 
 
 def test_one_process_takes_one_gpu_of_several(monkeypatch, tmp_path):

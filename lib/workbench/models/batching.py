@@ -36,12 +36,15 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[
     return tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)["input_ids"] if texts else []
 
 
-def plan_batches(lengths: np.ndarray, batch_tokens: int, *, seed: int, max_tokens: int) -> list[np.ndarray]:
+def plan_batches(
+    lengths: np.ndarray, batch_tokens: int, *, seed: int, max_tokens: int, least: int = 1
+) -> list[np.ndarray]:
     """Row numbers of every batch of a whole training: pass after pass over the rows until `max_tokens` are used.
 
-    lengths: tokens of each row. Rows of like length share a batch (ties and the order of batches are drawn from
-    `seed`), and rows × longest row stays within `batch_tokens`. The plan depends on the arguments alone: a training
-    that is resumed sees what the unbroken one would have seen.
+    lengths: tokens of each row, or of each of its sides (rows × sides). Rows of like length share a batch (ties and the
+    order of batches are drawn from `seed`), which stays within `batch_tokens`; `least` rows at least, or a pass leaves
+    them out. The plan depends on the arguments alone: a training that is resumed sees what the unbroken one would have
+    seen.
     """
     if not len(lengths):
         raise ValueError("There is no text to train on: the table is empty after its filters.")
@@ -50,14 +53,17 @@ def plan_batches(lengths: np.ndarray, batch_tokens: int, *, seed: int, max_token
     if max_tokens <= 0:
         raise ValueError(f"The budget of {max_tokens} tokens leaves nothing to train; raise it above 0.")
     plan: list[np.ndarray] = []
-    used = 0
+    used, whole = 0, lengths.reshape(len(lengths), -1).sum(1)
     for number in count():
         rng = np.random.default_rng([seed, number])
         shuffled = rng.permutation(len(lengths))
-        batches = list(cut_batches(lengths, batch_tokens, shuffled[np.argsort(lengths[shuffled], kind="stable")]))
+        order = shuffled[np.argsort(whole[shuffled], kind="stable")]
+        batches = [rows for rows in cut_batches(lengths, batch_tokens, order) if len(rows) >= least]
+        if not (plan or batches):
+            raise ValueError(f"No batch of {batch_tokens} tokens holds {least} rows: raise batch_tokens.")
         for at in rng.permutation(len(batches)):
             plan.append(batches[at])
-            used += int(lengths[batches[at]].sum())
+            used += int(whole[batches[at]].sum())
             if used >= max_tokens:
                 return plan
     raise AssertionError("count() never ends")
@@ -66,14 +72,18 @@ def plan_batches(lengths: np.ndarray, batch_tokens: int, *, seed: int, max_token
 def cut_batches(lengths: np.ndarray, batch_tokens: int, order: np.ndarray) -> Iterator[np.ndarray]:
     """Cut rows sorted by length (ascending) into batches of rows × longest ≤ `batch_tokens`, padding included.
 
-    A single row longer than the budget is a batch of its own.
+    Each of a row's sides (lengths: rows × sides) is padded to its own longest. A single row longer than the budget is a
+    batch of its own.
     """
-    start = 0
-    padded = -(-lengths[order] // MULTIPLE) * MULTIPLE
-    for stop in range(1, len(order) + 1):
-        if stop == len(order) or (stop + 1 - start) * padded[stop] > batch_tokens:
+    padded = -(-np.atleast_2d(lengths[order].T) // MULTIPLE) * MULTIPLE
+    start, longest = 0, (0,) * len(padded)
+    for stop, row in enumerate(zip(*padded.tolist(), strict=True)):
+        longest = (*map(max, longest, row),)
+        if stop > start and (stop + 1 - start) * sum(longest) > batch_tokens:
             yield order[start:stop]
-            start = stop
+            start, longest = stop, row
+    if len(order):
+        yield order[start:]
 
 
 def pad(rows: Sequence[Sequence[int]], fill: int) -> torch.Tensor:

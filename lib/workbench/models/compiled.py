@@ -23,7 +23,7 @@ class CompileError(RuntimeError):
 
 @contextmanager
 def compiled(model: PreTrainedModel) -> Iterator[None]:
-    """Run the transformer layers of `model` compiled, as long as this lasts; its copies, as scoring makes them, do not.
+    """Run the transformer layers of `model` compiled, as long as this lasts; a copy, as scoring in bf16 makes, is not.
 
     Raises:
         CompileError: this machine, or this model, does not let itself be compiled.

@@ -104,13 +104,15 @@ def task_loss(task: Task, adaptation: Adaptation = PLAIN) -> Loss:
 def pair_scorer(
     model: TextClassifier, tokenizer: PreTrainedTokenizerBase, device: Device
 ) -> Callable[[pd.DataFrame], np.ndarray]:
-    """A trained classifier as a function: a table with context and candidate in, the logit of each row out."""
-    return lambda pairs: score_pairs(model, tokenizer, pairs["context"].tolist(), pairs["candidate"].tolist(), device)
+    """A trained classifier as a function: a table with context and candidate in, the logit of each row out.
+
+    It is made ready here, once: a model that is trained further needs a new one.
+    """
+    ready = device.compact(model)
+    return lambda pairs: score_pairs(ready, tokenizer, pairs["context"].tolist(), pairs["candidate"].tolist(), device)
 
 
-def judge(
-    tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device, batch_tokens: int = 0
-) -> Evaluate:
+def judge(tokenizer: PreTrainedTokenizerBase, rows: pd.DataFrame, task: Task, device: Device) -> Evaluate:
     """What gives a model's numbers on labelled rows, by their column `weight` where they have one.
 
     Raises:
@@ -120,9 +122,7 @@ def judge(
     texts, targets, weights = text_rows(tokenizer, rows), task.targets(rows["label"]), row_weights(rows)
     if task.kind == "binary" or rows.empty:  # which is calibrated before it is judged
         check_differ(rows["label"], "valid")
-    return partial(
-        _numbers, task=task, texts=texts, targets=targets, weights=weights, device=device, batch_tokens=batch_tokens
-    )
+    return partial(_numbers, task=task, texts=texts, targets=targets, weights=weights, device=device)
 
 
 def fine_tune(
@@ -137,7 +137,6 @@ def fine_tune(
     device: Device,
     checkpoints: str | Path | Keeper,
     tracker: Tracker = UNTRACKED,
-    batch_tokens: int = 0,
 ) -> TrainResult:
     """Train in place on `batches`; stops early, and keeps the best weights, by the task's loss on `valid`'s rows.
 
@@ -158,7 +157,7 @@ def fine_tune(
         model,
         batches,
         task_loss(task, adaptation),
-        judge(tokenizer, valid, task, device, batch_tokens),
+        judge(tokenizer, valid, task, device),
         better=task.better,
         settings=settings,
         device=device,
@@ -188,6 +187,5 @@ def _numbers(
     targets: np.ndarray,
     weights: np.ndarray,
     device: Device,
-    batch_tokens: int,
 ) -> dict[str, float]:
-    return task.numbers(targets, score_texts(model, texts, device, batch_tokens), weights)
+    return task.numbers(targets, score_texts(device.compact(model), texts, device), weights)

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArgu
 from workbench.models import processes
 from workbench.models.checkpoints import writing
 from workbench.models.device import Device
+from workbench.models.parts import TOO_LONG, MemoryFullError, split
 
 Batch = dict[str, torch.Tensor]
 Loss = Callable[[torch.nn.Module, Batch], torch.Tensor]
@@ -114,6 +115,18 @@ class BatchTrainer(Trainer):
             dataset, batch_size=1, collate_fn=_only, pin_memory=self.args.dataloader_pin_memory, num_workers=makers
         )
 
+    def train(self, *given: Any, **named: Any) -> Any:
+        """As Trainer does; where memory is full and no parts of a batch are of help, that is said in a sentence."""
+        try:
+            return super().train(*given, **named)
+        except MemoryFullError as error:
+            raise TrainingError(str(error)) from error
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                "The weights, their gradients and the optimizer's moments do not fit into the GPU's memory: choose a "
+                "smaller base model, or a method that trains fewer weights."
+            ) from error
+
     def training_step(self, model: torch.nn.Module, inputs: Batch, num_items_in_batch: object = None) -> torch.Tensor:
         """The loss of a batch, with its gradients; in parts where a GPU's memory is too small for all of it."""
         self._see_finite()
@@ -132,7 +145,7 @@ class BatchTrainer(Trainer):
         Processes share their gradients in the backward pass of the last part, and only when all have come so far: two
         that waited for different things would wait for ever.
         """
-        *parts, last = _split(batch, self.parts)
+        *parts, last = split(batch, self.parts)
         losses, full = [], False
         try:
             with self.accelerator.no_sync(model):
@@ -165,7 +178,7 @@ class BatchTrainer(Trainer):
         if self.whole or not may_be:  # its rows are more than a sum of parts, or other processes wait for this one's
             raise TrainingError("A batch does not fit into the GPU's memory: make batches smaller.") from error
         if self.parts >= len(batch["input_ids"]):
-            raise TrainingError("One single text does not fit into the GPU's memory: shorten it.") from error
+            raise TrainingError(TOO_LONG) from error
 
     def _get_grad_norm(self, model: torch.nn.Module, grad_norm: Any = None) -> Any:
         self.last["gradient"] = super()._get_grad_norm(model, grad_norm)
@@ -226,14 +239,6 @@ def _groups(model: PreTrainedModel, settings: TrainSettings) -> list[dict[str, A
         }
         for (encoder, matrix), parameters in groups.items()
     ]
-
-
-def _split(batch: Batch, parts: int) -> list[Batch]:
-    if parts == 1:
-        return [batch]
-    pieces = {name: value.tensor_split(parts) for name, value in batch.items()}
-    split = [{name: values[at] for name, values in pieces.items()} for at in range(parts)]
-    return [part for part in split if len(part["input_ids"])]
 
 
 def _only(items: list[Batch]) -> Batch:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 from transformers import PreTrainedModel, TrainerCallback
 
@@ -108,11 +108,6 @@ def merge(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def merges(method: str) -> bool:
-    """Whether a method can be folded into the base model's weights."""
-    return method in ("full", "head") or _known(method).merges
-
-
 def trained(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     """The parameters that a training changes, by name: all that has to be kept beside the base model."""
     return {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
@@ -122,21 +117,6 @@ def save_trained(model: PreTrainedModel, path: str | Path) -> int:
     """Write the trained parameters (safetensors); returns the bytes of the file."""
     save_file({name: value.contiguous() for name, value in trained(model).items()}, str(path))
     return Path(path).stat().st_size
-
-
-def load_trained(model: PreTrainedModel, path: str | Path) -> None:
-    """Put what `save_trained` wrote into a base model that was adapted by the same method.
-
-    Raises:
-        MethodError: the file holds the parameters of another method or model.
-
-    """
-    values, own = load_file(str(path)), trained(model)
-    if values.keys() != own.keys():
-        odd = sorted(values.keys() ^ own.keys())[0]
-        raise MethodError(f"{path} was written by another method or for another model: {odd} is not in both.")
-    for name, parameter in own.items():
-        parameter.copy_(values[name])
 
 
 def blocks(model: PreTrainedModel) -> nn.ModuleList:

@@ -138,13 +138,14 @@ class Share(Dataset[dict[str, torch.Tensor]]):
 
     def __init__(self, batches: Any) -> None:
         self.batches = batches
+        self.count, self.number = count(), number()  # here: who makes batches meanwhile may know of no other process
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __getitem__(self, at: int) -> dict[str, torch.Tensor]:
         batch = self.batches[at]
-        mine = np.array_split(np.arange(len(batch["scale"])), count())[number()]
+        mine = np.array_split(np.arange(len(batch["scale"])), self.count)[self.number]
         if not len(mine):
             return nothing(batch)
         return {name: value[mine[0] : mine[-1] + 1] for name, value in batch.items()}

@@ -13,6 +13,7 @@ from workbench.models import methods
 from workbench.models.batching import TextRows, cut_batches
 from workbench.models.classifier import TextClassifier, mean_over
 from workbench.models.device import Device
+from workbench.models.parts import by_halves
 from workbench.models.unpadded import without_padding
 
 TOGETHER = 32  # batches whose results are fetched at once
@@ -29,7 +30,7 @@ def score_pairs(
 ) -> np.ndarray:
     """The logit of every pair (context, candidate), float32, in the order given.
 
-    The classifier has one logit; σ(logit) is its probability before calibration.
+    The classifier has one logit, and is ready (see `score_texts`); σ(logit) is its probability before calibration.
     """
     if len(contexts) != len(candidates):
         raise ValueError(f"{len(contexts)} contexts and {len(candidates)} candidates do not make pairs.")
@@ -40,14 +41,24 @@ def score_pairs(
 def score_texts(model: TextClassifier, texts: TextRows, device: Device, batch_tokens: int = 0) -> np.ndarray:
     """The logits of every row of `texts`, float32: (rows) of a head of one logit, else (rows × outputs).
 
-    Equal rows are scored once, and rows sorted by length share batches of at most `batch_tokens`; 0 leaves that to the
-    device.
+    The model is ready, as `device.compact` makes it: once, for it copies a model in bf16. Equal rows are scored once,
+    and rows sorted by length share batches of at most `batch_tokens`; 0 leaves that to the device.
+
+    Raises:
+        ValueError: the model is in training.
+        MemoryFullError: a single text does not fit into a GPU's memory.
+
     """
-    model = device.compact(model)
+    _see_ready(model)
     width = int(model.config.num_labels or 1)
     with without_padding(model, device):
         scores = _each(lambda batch: model(**batch).logits, texts, width, device, batch_tokens)
     return scores[:, 0] if width == 1 else scores
+
+
+def _see_ready(model: PreTrainedModel) -> None:
+    if model.training:
+        raise ValueError("The model is in training, and dropout would be in its scores: give device.compact(model).")
 
 
 def _each(
@@ -67,7 +78,7 @@ def _each(
     plan = list(cut_batches(texts.lengths, batch_tokens or device.at_once, order))
     for at in range(0, len(plan), TOGETHER):
         some = plan[at : at + TOGETHER]
-        computed = [compute(device.move(texts.batch(rows))) for rows in some]
+        computed = [part for rows in some for part in by_halves(compute, device.move(texts.batch(rows)))]
         found[np.concatenate(some)] = torch.cat(computed).cpu().numpy()
     return found[first][where]
 
@@ -76,7 +87,8 @@ def merged_apart(model: TextClassifier, texts: TextRows, device: Device) -> floa
     """How far the scores of a model are, in float32, from those after its method is merged into the base model."""
     device = replace(device, dtype=torch.float32)
     merged: Any = methods.merge(copy.deepcopy(model))
-    return float(np.abs(score_texts(merged, texts, device) - score_texts(model, texts, device)).max())
+    one, other = (score_texts(device.compact(each), texts, device) for each in (merged, model))
+    return float(np.abs(one - other).max())
 
 
 @torch.inference_mode()
@@ -88,8 +100,11 @@ def embed_texts(
     *,
     batch_tokens: int = 0,
 ) -> np.ndarray:
-    """Unit vectors (texts × hidden, float32): the mean over a text's tokens, as MiniLM's sentence model was trained."""
-    model = device.compact(model)
+    """Unit vectors (texts × hidden, float32): the mean over a text's tokens, as MiniLM's sentence model was trained.
+
+    The model is ready, and what goes wrong is as with `score_texts`.
+    """
+    _see_ready(model)
 
     def compute(batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return unit_vectors(model, batch["input_ids"], batch["attention_mask"])

@@ -15,14 +15,14 @@ Embedder = Callable[[list[str]], np.ndarray]
 
 def load_scorer(folder: str | Path, device: Device) -> Scorer:
     """The fine-tuned classifier of a folder: [n] contexts and [n] candidates → [n] logits."""
-    model, tokenizer = load_classifier(folder), load_tokenizer(folder)
+    model, tokenizer = device.compact(load_classifier(folder)), load_tokenizer(folder)
     return lambda contexts, candidates: score_pairs(model, tokenizer, contexts, candidates, device)
 
 
 def bi_encoder(base_model: str, device: Device) -> Embedder:
     """The base model as it comes: [n] texts → [n, hidden] unit vectors. A text met before is not encoded again."""
     where = find_base_model(base_model)
-    model, tokenizer = load_encoder(where), load_tokenizer(where)
+    model, tokenizer = device.compact(load_encoder(where)), load_tokenizer(where)
     known: dict[str, np.ndarray] = {}
 
     def embed(texts: list[str]) -> np.ndarray:

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from workbench.models.batching import special_ids
 from workbench.models.device import Device
 from workbench.models.loop import Batch
-from workbench.models.pretraining.guesses import judge
+from workbench.models.pretraining.guesses import guess_numbers
 from workbench.models.pretraining.rows import Rows
 
 IGNORED = -100
@@ -55,8 +55,8 @@ def causal_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 
 
 def causal_numbers(model: torch.nn.Module, batches: CausalBatches, device: Device) -> dict[str, float]:
-    """How well next tokens are guessed: loss, perplexity, guessed and next_accuracy (see `guesses.judge`)."""
-    return judge(model, batches, _guesses, "next_accuracy", device)
+    """How well next tokens are guessed: loss, perplexity, guessed and next_accuracy (see `guess_numbers`)."""
+    return guess_numbers(model, batches, _guesses, "next_accuracy", device)
 
 
 def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

@@ -63,7 +63,9 @@ class PairedBatches:
 def paired_batches(
     tokenizer: PreTrainedTokenizerBase, pairs: pd.DataFrame, *, max_tokens: int, batch_tokens: int, seed: int
 ) -> PairedBatches:
-    """The batches of a training on pairs (context, candidate) that belong together, `max_tokens` tokens in all.
+    """The batches of a training that reads `max_tokens` tokens of pairs (context, candidate) that belong together.
+
+    A pair without another in its batch has nothing to be told from, and is left out.
 
     Raises:
         ValueError: fewer than two pairs, or none two of which fit into a batch.
@@ -75,13 +77,8 @@ def paired_batches(
     contexts = TextRows(tokenizer, pairs["context"].tolist())
     candidates = TextRows(tokenizer, pairs["candidate"].tolist())
     names = np.column_stack([pd.factorize(pairs[column])[0] for column in ("context", "candidate")]).astype(np.int64)
-    padded = 2 * np.maximum(contexts.lengths, candidates.lengths)  # both sides are filled up to their longest
-    plan = plan_batches(padded, batch_tokens, seed=seed, max_tokens=max_tokens)
-    plan = [rows for rows in plan if len(rows) > 1]
-    if not plan:
-        raise ValueError(
-            f"No batch of {batch_tokens} tokens holds two pairs, one to tell from the other: raise batch_tokens."
-        )
+    lengths = np.column_stack([contexts.lengths, candidates.lengths])
+    plan = plan_batches(lengths, batch_tokens, seed=seed, max_tokens=max_tokens, least=2)
     return PairedBatches(contexts, candidates, names, plan)
 
 
@@ -110,7 +107,8 @@ def contrastive_numbers(
     The best place of a context's own candidates counts. pairs: context and candidate that belong together.
     """
     contexts, candidates = (sorted(set(pairs[column])) for column in ("context", "candidate"))
-    scores = _embedded(model, tokenizer, contexts, device) @ _embedded(model, tokenizer, candidates, device).T
+    ready = device.compact(model)
+    scores = _embedded(ready, tokenizer, contexts, device) @ _embedded(ready, tokenizer, candidates, device).T
     place = {column: {text: at for at, text in enumerate(texts)} for column, texts in
              (("context", contexts), ("candidate", candidates))}  # fmt: skip
     own = np.zeros(scores.shape, dtype=bool)

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from workbench.models.batching import special_ids
 from workbench.models.device import Device
 from workbench.models.loop import Batch
-from workbench.models.pretraining.guesses import judge
+from workbench.models.pretraining.guesses import guess_numbers
 from workbench.models.pretraining.rows import Rows
 from workbench.models.vocabulary import continues
 
@@ -124,8 +124,8 @@ def masked_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 
 
 def masked_numbers(model: torch.nn.Module, batches: MaskedBatches, device: Device) -> dict[str, float]:
-    """How well the masked tokens are guessed: loss, perplexity, guessed and masked_accuracy (see `guesses.judge`)."""
-    return judge(model, batches, _guesses, "masked_accuracy", device)
+    """How well the masked tokens are guessed: loss, perplexity, guessed and masked_accuracy (see `guess_numbers`)."""
+    return guess_numbers(model, batches, _guesses, "masked_accuracy", device)
 
 
 def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

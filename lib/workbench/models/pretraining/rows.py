@@ -33,7 +33,7 @@ class Rows:
         return ids, torch.arange(ids.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]
 
 
-def text_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+def separate_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     """Texts as rows [CLS] … [SEP]; one longer than the tokenizer's `model_max_length` goes on in further rows."""
     begin, end, width = _frame(tokenizer)
     only_texts(texts, "text")
@@ -64,13 +64,13 @@ def training_rows(
     packed: bool = False,
 ) -> Rows:
     """The rows and batches of a training that reads `max_tokens` tokens in all."""
-    rows = (packed_rows if packed else text_rows)(tokenizer, texts)
+    rows = (packed_rows if packed else separate_rows)(tokenizer, texts)
     return Rows(rows, plan_batches(_lengths(rows), batch_tokens, seed=seed, max_tokens=max_tokens))
 
 
 def held_out_rows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, batch_tokens: int) -> Rows:
     """Every text once, those of like length in one batch."""
-    rows = text_rows(tokenizer, texts)
+    rows = separate_rows(tokenizer, texts)
     lengths = _lengths(rows)
     return Rows(rows, list(cut_batches(lengths, batch_tokens, np.argsort(lengths, kind="stable"))))
 
