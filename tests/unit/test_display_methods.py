@@ -68,7 +68,7 @@ def test_every_question_is_answered(told: Any) -> None:
     assert "The highest is 0.3100 [0.2000, 0.4000] (lora)." in words
     assert "Guessing reaches a PR-AUC of 0.0010." in words
     assert "3 completed trials" in words
-    assert "`learning_rate` 80%, `rank` 20%: too few to rely on" in words
+    assert "`learning_rate` (80%), `rank` (20%): too few to rely on" in words
     assert "At ε = 1, PR-AUC differs by -0.050 [-0.080, -0.020] from the training without noise." in words
     assert "At ε = 8, PR-AUC differs by -0.010 [-0.030, +0.020] from" in words
 
@@ -128,3 +128,7 @@ def test_tables_are_told_in_words(choice: Choice) -> None:
     assert "rates too high" in show.trained_table(summary).to_html()
     assert "1.0e-06" in show.merged_table(summary).to_html()
     assert "MB held in training" in show.cost_table(COSTS).to_html()
+    swept = pd.DataFrame(
+        {"ε spent": [7.98], "δ": [1e-5], "clipped at": [1.0], "noise": [3.0], "pairs": [9], "steps": [2]}
+    )
+    assert "1e-05" in show.private_table(swept).to_html()

@@ -50,6 +50,8 @@ def test_each_method_is_trained_with_every_seed_in_every_budget(trained: method_
             scored = trained.probabilities[budget][method]
             assert scored.shape == (2, len(ROWS))
             assert np.abs(scored[0] - scored[1]).max() > 1e-6, "both seeds are the same training"
+    full = rows[rows["method"] == "full"].groupby("budget")["seconds"].sum()
+    assert full.nunique() == 1, "one and the same training is done, or timed, twice"
 
 
 def test_later_seeds_take_the_rate_that_was_best_for_the_first(trained: method_comparison.Trained) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import Formatter, LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from workbench.display.style import MUTED, PALETTE, taken
 from workbench.models.chooser import Choice
@@ -47,8 +47,9 @@ def choice_figure(choice: Choice) -> Figure:
         right.annotate(str(name), place, (7, 5), textcoords="offset points", color=color)
     left.set(title="Round by round", xlabel="tokens read", ylabel="log-loss on valid (nats)")
     left.set_xticks(list(rounds.values()), [f"{tokens:,}" for tokens in rounds.values()])
-    right.set(title="Against latency (hollow: out before the last round)", xlabel="ms of a request, p95", xscale="log")
-    right.margins(x=0.25)
+    right.set(title="In its last round, against latency", xlabel="ms of a request, p95")
+    _on_a_log_scale(right, StrMethodFormatter("{x:g}"))
+    right.margins(x=0.25, y=0.15)
     left.legend(loc="best")
     return taken(figure)
 
@@ -72,7 +73,7 @@ def cost_figure(costs: pd.DataFrame) -> Figure:
     for axis, (column, (title, form)) in zip(axes, panels.items(), strict=True):
         bars = axis.barh(list(costs.index), costs[column], color=PALETTE[0], height=0.6)
         axis.bar_label(bars, [form.format(value) for value in costs[column]], padding=4)
-        axis.set(title=title)
+        axis.set(title=title, xticks=[])
         axis.margins(x=0.25)
     axes[0].invert_yaxis()
     return taken(figure)
@@ -106,7 +107,7 @@ def quality_figure(tables: Mapping[str, pd.DataFrame], chance: float) -> Figure:
         axis.axvline(chance, color=MUTED, ls="--", label="chance")
         axis.set(title=budget[:1].upper() + budget[1:], xlabel=f"{NAME} on test")
     axes[0][0].invert_yaxis()
-    axes[0][0].legend(loc="best")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower right")
     return taken(figure)
 
 
@@ -120,9 +121,9 @@ def weights_figure(tables: Mapping[str, pd.DataFrame], costs: pd.DataFrame) -> F
             axis.vlines(share, row["low"], row["high"], color=color, lw=2.5)
             axis.plot(share, row["value"], "o", color=color, ms=7)
             axis.annotate(str(method), (share, row["value"]), (6, 6), textcoords="offset points", color=color)
-        axis.set(title=budget[:1].upper() + budget[1:], xlabel="share of the weights trained", xscale="log")
-        axis.xaxis.set_major_formatter(PercentFormatter(1))
-        axis.margins(x=0.15)
+        axis.set(title=budget[:1].upper() + budget[1:], xlabel="share of the weights trained")
+        _on_a_log_scale(axis, PercentFormatter(1))
+        axis.margins(x=0.2)
     axes[0][0].set_ylabel(f"{NAME} on test")
     return taken(figure)
 
@@ -153,6 +154,14 @@ def importance_figure(shares: pd.Series, trials: pd.DataFrame) -> Figure:
     return taken(figure)
 
 
+def private_table(table: pd.DataFrame) -> Any:
+    """`Sweep.table` for reading."""
+    forms: dict[Any, Any] = {
+        "ε spent": "{:.2f}", "δ": "{:.0e}", "clipped at": "{:g}", "noise": "{:.2f}", "pairs": "{:,}", "steps": "{:,}",
+    }  # fmt: skip
+    return table.style.format(forms)
+
+
 def private_figure(judged: pd.DataFrame) -> Figure:
     """PR-AUC at each ε, and what it differs by from the same training without noise; with intervals.
 
@@ -165,7 +174,7 @@ def private_figure(judged: pd.DataFrame) -> Figure:
     left.axhline(without["value"], color=MUTED, ls="--", label="the same without noise")
     _points(left, alone.drop(NO_NOISE))
     left.set(ylabel=f"{NAME} on test", title="Quality against ε")
-    left.legend(loc="best")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=2)
     right.axhline(0, color=MUTED, ls="--")
     _points(right, _price(judged))
     right.set(ylabel=f"difference of {NAME}", title="What the noise costs")
@@ -199,8 +208,8 @@ def learned(
         )
     if len(mattered):
         few = ": too few to rely on" if _completed(trials) < FEW_TRIALS else ""
-        told = ", ".join(f"`{name}` {share:.0%}" for name, share in mattered.items())
-        lines.append(f"Of what {_completed(trials)} completed trials differ by, fANOVA explains by {told}{few}.")
+        told = ", ".join(f"`{name}` ({share:.0%})" for name, share in mattered.items())
+        lines.append(f"What {_completed(trials)} completed trials differ by, fANOVA puts down to {told}{few}.")
     for subject, row in _price(judged).iterrows():
         value, low, high = (f"{row[column]:+.3f}" for column in ("value", "low", "high"))
         lines.append(f"At {subject}, {NAME} differs by {value} [{low}, {high}] from the training without noise.")
@@ -262,6 +271,14 @@ def _intervals(axis: Axes, rows: pd.DataFrame, colors: list[str]) -> None:
     for (_, row), color in zip(rows.iterrows(), colors * len(rows), strict=False):
         axis.plot([row["low"], row["high"]], [row["subject"]] * 2, color=color, lw=2.5, solid_capstyle="round")
         axis.plot(row["value"], row["subject"], "o", color=color, ms=7)
+
+
+def _on_a_log_scale(axis: Axes, formatter: Formatter) -> None:
+    """Labels at 1, 2 and 5: within a decade or two those of every step would lie on each other."""
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(formatter)
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _points(axis: Axes, rows: pd.DataFrame) -> None:

@@ -1,6 +1,6 @@
 """Methods compared at equal budgets: each at its best rate, over several seeds, and judged on the same pairs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from workbench.models import methods
 from workbench.models.classifier import TextClassifier
 from workbench.models.comparison import METRICS, calibrated
 from workbench.models.finetuning import pair_scorer, text_rows
-from workbench.models.method_study import Learned, Setup, learn
+from workbench.models.method_study import Setup, learn
 from workbench.models.scoring import merged_apart
 from workbench.models.tasks import check_differ
 
@@ -75,23 +75,17 @@ def train_all(
         MethodError: merged into the base model the weights of a method score otherwise.
 
     """
-    rows: list[dict[str, Any]] = []
+    tables: list[pd.DataFrame] = []
     probabilities: dict[str, dict[str, np.ndarray]] = {budget: {} for budget in budgets}
+    known: dict[tuple[str, int], tuple[pd.DataFrame, np.ndarray]] = {}
     for budget, limits in budgets.items():
-        for method, options in chosen.items():
-            scored = []
-            tried = rates.get(method, rates["others"])
-            for number, found in enumerate(_trainings(setup, method, options, tried, limits[method], seeds)):
-                merges = number == 0 and methods.METHODS[method].merges
-                rows.append({
-                    "budget": budget, "method": method, "seed": setup.start.seed + number, "rate": found.rate,
-                    "loss": found.best, "tokens": found.tokens, "seconds": found.seconds,
-                    "diverged": ", ".join(f"{rate:g}" for rate in found.diverged),
-                    "apart": _apart(setup, found.model) if merges else np.nan,
-                })  # fmt: skip
-                scored.append(scores_on(setup, found.model, test))
-            probabilities[budget][method] = np.stack(scored)
-    return Trained(pd.DataFrame(rows), probabilities)
+        for method, tokens in limits.items():
+            if (method, tokens) not in known:  # the first method's budgets are one and the same
+                tried = rates.get(method, rates["others"])
+                known[method, tokens] = _repeated(setup, method, chosen[method], tried, tokens, test, seeds)
+            rows, probabilities[budget][method] = known[method, tokens]
+            tables.append(rows.assign(budget=budget, method=method))
+    return Trained(pd.concat(tables, ignore_index=True), probabilities)
 
 
 def scores_on(setup: Setup, model: TextClassifier, test: pd.DataFrame) -> np.ndarray:
@@ -134,13 +128,28 @@ def compare(pairs: pd.DataFrame, probabilities: Probabilities, *, draws: int = 5
     return table.assign(n=pairs["user_id"].nunique())
 
 
-def _trainings(
-    setup: Setup, method: str, options: methods.Options, rates: Sequence[float], tokens: int, seeds: int
-) -> Iterator[Learned]:
-    first = learn(setup, method, options, rates, tokens)
-    yield first
-    for number in range(1, seeds):
-        yield learn(setup.repeated(number), method, options, [first.rate], tokens)
+def _repeated(
+    setup: Setup,
+    method: str,
+    options: methods.Options,
+    rates: Sequence[float],
+    tokens: int,
+    test: pd.DataFrame,
+    seeds: int,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """A row a training, and their probabilities of the test pairs, [seeds, pairs]."""
+    rows: list[dict[str, Any]] = []
+    scored: list[np.ndarray] = []
+    for number in range(seeds):
+        mine = setup.repeated(number)
+        found = learn(mine, method, options, [rows[0]["rate"]] if rows else rates, tokens)
+        rows.append({
+            "seed": mine.start.seed, "rate": found.rate, "loss": found.best, "tokens": found.tokens,
+            "seconds": found.seconds, "diverged": ", ".join(f"{rate:g}" for rate in found.diverged),
+            "apart": np.nan if rows or not methods.METHODS[method].merges else _apart(mine, found.model),
+        })  # fmt: skip
+        scored.append(scores_on(mine, found.model, test))
+    return pd.DataFrame(rows), np.stack(scored)
 
 
 def _apart(setup: Setup, model: TextClassifier) -> float:
