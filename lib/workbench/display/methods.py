@@ -1,6 +1,6 @@
 """Figures, tables and sentences of the study of methods."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -9,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import Formatter, LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from workbench.display.style import MUTED, PALETTE, taken
 from workbench.models.chooser import Choice
@@ -44,11 +44,11 @@ def choice_figure(choice: Choice) -> Figure:
         inside = color if losses.index[-1] == list(rounds)[-1] else "white"
         right.plot(row["milliseconds"], losses.iloc[-1], "o", color=color, mfc=inside, ms=8)
         place = (row["milliseconds"], losses.iloc[-1])
-        right.annotate(str(name), place, (7, 5), textcoords="offset points", color=color)
+        right.annotate(str(name), place, (8, -4), textcoords="offset points", color=color)
     left.set(title="Round by round", xlabel="tokens read", ylabel="log-loss on valid (nats)")
     left.set_xticks(list(rounds.values()), [f"{tokens:,}" for tokens in rounds.values()])
     right.set(title="In its last round, against latency", xlabel="ms of a request, p95")
-    _on_a_log_scale(right, StrMethodFormatter("{x:g}"))
+    _on_a_log_scale(right)
     right.margins(x=0.25, y=0.15)
     left.legend(loc="best")
     return taken(figure)
@@ -122,7 +122,7 @@ def weights_figure(tables: Mapping[str, pd.DataFrame], costs: pd.DataFrame) -> F
             axis.plot(share, row["value"], "o", color=color, ms=7)
             axis.annotate(str(method), (share, row["value"]), (6, 6), textcoords="offset points", color=color)
         axis.set(title=budget[:1].upper() + budget[1:], xlabel="share of the weights trained")
-        _on_a_log_scale(axis, PercentFormatter(1))
+        _on_a_log_scale(axis, lambda share, _: f"{100 * share:g}%" if share <= 1 else "")
         axis.margins(x=0.2)
     axes[0][0].set_ylabel(f"{NAME} on test")
     return taken(figure)
@@ -139,7 +139,9 @@ def trials_figure(trials: pd.DataFrame) -> Figure:
         trials, x=along, y="value", hue=color, style="cut short", markers=marks, palette="viridis" if color else None,
         s=80, ax=axis,
     )  # fmt: skip
-    axis.set(title="Trials", ylabel="log-loss on valid (nats)", xscale="log" if along == "learning_rate" else "linear")
+    axis.set(title="Trials", ylabel="log-loss on valid (nats)")
+    if along == "learning_rate":
+        _on_a_log_scale(axis)
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return taken(figure)
 
@@ -273,11 +275,11 @@ def _intervals(axis: Axes, rows: pd.DataFrame, colors: list[str]) -> None:
         axis.plot(row["value"], row["subject"], "o", color=color, ms=7)
 
 
-def _on_a_log_scale(axis: Axes, formatter: Formatter) -> None:
-    """Labels at 1, 2 and 5: within a decade or two those of every step would lie on each other."""
+def _on_a_log_scale(axis: Axes, labels: str | Callable[[float, int], str] = "{x:g}") -> None:
+    """Labels at 1 and 3: within a decade or two those of every step would lie on each other."""
     axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_major_formatter(formatter)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axis.xaxis.set_major_formatter(labels)
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
