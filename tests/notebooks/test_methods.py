@@ -31,10 +31,12 @@ SETTINGS = {
         "users": {"valid": 100, "test": 100},
     },
     "03a_methods": {
-        "base_model": "tiny", "compared": COMPARED, "users": {"valid": 100, "test": 100}, "evaluations": 1,
-        "budget": {"max_tokens": 8000, "batch_tokens": 512, "max_length": 64, "frozen_layers": 1}, "trials": 2,
-        "epsilons": [8.0], "dp": {"delta": 1.0e-5, "most": 2, "steps": 10, "batch_rows": 64, "rate": 2.0e-3},
-        "resamples": 50, "choice": {"models": ["tfidf", "tiny"], "tokens": 4000, "milliseconds": 0, "megabytes": 100},
+        "base_model": "tiny", "users": {"valid": 100, "test": 100}, "candidates": ["tfidf", "tiny"],
+        "choice": {"tokens": 4000, "milliseconds": 0, "megabytes": 100}, "compared": COMPARED,
+        "budget": {"max_tokens": 8000, "epochs": 0.0, "seeds": 2, "evaluations": 1},
+        "step": {"batch_tokens": 512, "max_length": 64, "frozen_layers": 1},
+        "searched": {"method": "lora", "trials": 2}, "privacy": {"epsilons": [8.0], "delta": 1.0e-5, "most": 2},
+        "dp": {"steps": 10, "batch_rows": 64, "rate": 2.0e-3, "seeds": 1}, "resamples": 50,
     },
 }  # fmt: skip
 
@@ -79,6 +81,7 @@ def test_a_model_is_recommended_by_what_was_measured(run: Path) -> None:
     assert rows["loss_4000"].is_monotonic_increasing
     report = (run / "03a_methods/report.html").read_text(encoding="utf-8")
     assert f"Recommended within these limits: {rows.index[0]}" in report
+    assert f"<strong>{rows.index[0]}</strong> recommended (log-loss" in report
 
 
 def test_methods_are_compared_at_both_budgets(run: Path) -> None:
@@ -87,6 +90,9 @@ def test_methods_are_compared_at_both_budgets(run: Path) -> None:
         mine = rows[(rows["slice"] == budget) & (rows["metric"] == "pr_auc")]
         assert set(mine["subject"]) == {*COMPARED, "full - lora", "full - adapter"}
         assert (mine["low"] <= mine["high"]).all()
+    trainings = kept.table(run / "03a_methods", "trainings").groupby(["budget", "method"])
+    assert (trainings["seed"].nunique() == 2).all(), "each method is to be trained with two seeds in each budget"
+    assert (trainings["rate"].nunique() == 1).all()
     costs = kept.table(run / "03a_methods", "costs").set_index("method")
     assert costs.loc["lora", "megabytes"] < costs.loc["full", "megabytes"]
     assert len(kept.table(run / "03a_methods", "trials")) == 2
@@ -94,6 +100,7 @@ def test_methods_are_compared_at_both_budgets(run: Path) -> None:
 
 def test_what_was_trained_privately_is_told_with_its_price(run: Path) -> None:
     rows = metrics(run / "03a_methods")
-    assert {"ε = 8", "ε = inf", "not private"} <= set(rows.loc[rows["slice"] == "private", "subject"])
+    assert set(rows.loc[rows["slice"] == "private", "subject"]) == {"without noise", "ε = 8", "without noise - ε = 8"}
     report = (run / "03a_methods/report.html").read_text(encoding="utf-8")
     assert "for adding or removing one user with at most 2 training pairs" in report
+    assert "At ε = 8, PR-AUC differs by" in report

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from workbench.models import base
-from workbench.models.chooser import ChoiceError, Encoder, Limits, Linear, choose
+from workbench.models.chooser import ChoiceError, Limits, candidates, choose
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY
 from workbench.models.loop import TrainingError, TrainSettings
-from workbench.models.method_study import Material
+from workbench.models.method_study import Material, Setup, Start
 
 ROWS = pd.DataFrame({"context": [f"{a} {b}" for a in ("red", "blue") for b in ("shoes", "coat", "hat")] * 30})
 ROWS["candidate"] = (["shoes"] * 3 + ["coat"] * 2 + ["hat"]) * 30
@@ -33,7 +33,7 @@ class Told:
     def untrained(self) -> tuple[Any, float]:
         return lambda rows: np.zeros(len(rows)), self.megabytes
 
-    def loss(self, tokens: int, place: Any) -> float:
+    def loss(self, tokens: int) -> float:
         self.asked.append(tokens)
         found = self.losses[tokens]
         if found < 0:
@@ -41,39 +41,39 @@ class Told:
         return found
 
 
-def chosen(candidates: Mapping[str, Any], limits: Limits | None = None) -> Any:
-    return choose(candidates, ROWS, limits or Limits(), 100, lambda name: name)
+def chosen(told: Mapping[str, Any], limits: Limits | None = None) -> Any:
+    return choose(told, ROWS, limits or Limits(), 100)
 
 
 def test_the_better_half_goes_on_with_twice_the_tokens() -> None:
-    candidates = {
+    told = {
         "slow": Told({100: 0.60, 200: 0.30}), "fast": Told({100: 0.50, 200: 0.45}),
         "poor": Told({100: 0.70}), "poorer": Told({100: 0.80}),
     }  # fmt: skip
-    found = chosen(candidates)
+    found = chosen(told)
     assert found.best == "slow"
-    assert [each.asked for each in candidates.values()] == [[100, 200], [100, 200], [100], [100]]
+    assert [each.asked for each in told.values()] == [[100, 200], [100, 200], [100], [100]]
     assert list(found.table.index) == ["slow", "fast", "poor", "poorer"]
     assert found.table["loss_200"].notna().tolist() == [True, True, False, False]
 
 
 def test_three_take_two_rounds_and_one_takes_one() -> None:
-    candidates = {name: Told({100: loss, 200: loss}) for name, loss in (("a", 0.3), ("b", 0.2), ("c", 0.4))}
-    assert chosen(candidates).best == "b"
-    assert [len(each.asked) for each in candidates.values()] == [2, 2, 1]
+    told = {name: Told({100: loss, 200: loss}) for name, loss in (("a", 0.3), ("b", 0.2), ("c", 0.4))}
+    assert chosen(told).best == "b"
+    assert [len(each.asked) for each in told.values()] == [2, 2, 1]
     assert chosen({"a": Told({100: 0.3})}).best == "a"
 
 
 def test_what_is_too_large_or_too_slow_is_never_trained() -> None:
-    candidates = {"large": Told({100: 0.1}, megabytes=90), "small": Told({100: 0.5}, megabytes=2)}
-    found = chosen(candidates, Limits(megabytes=10))
+    told = {"large": Told({100: 0.1}, megabytes=90), "small": Told({100: 0.5}, megabytes=2)}
+    found = chosen(told, Limits(megabytes=10))
     assert found.best == "small"
     assert found.table.loc["large", "out"] == "too large"
-    assert not candidates["large"].asked
+    assert not told["large"].asked
     with pytest.raises(ChoiceError, match=r"No candidate is within the limits \(large 90\.0 MB, .*raise them"):
-        chosen(candidates, Limits(megabytes=1))
+        chosen(told, Limits(megabytes=1))
     with pytest.raises(ChoiceError, match="within the limits"):
-        chosen(candidates, Limits(milliseconds=1e-9))
+        chosen(told, Limits(milliseconds=1e-9))
 
 
 def test_what_diverges_is_out_and_said_so() -> None:
@@ -89,12 +89,9 @@ def test_what_diverges_is_out_and_said_so() -> None:
 def test_real_candidates_are_measured(tmp_path: Path) -> None:
     material = Material(base.load_tokenizer("tiny", 16), ROWS, ROWS[:90], BINARY, batch_tokens=400)
     device, settings = choose_device("fp32", threads=1), TrainSettings(evaluations=1, seed=1)
-    candidates = {
-        "tfidf": Linear(material, seed=1),
-        "tiny": Encoder("tiny", material, [3e-3], settings, device, seed=1),
-    }
-    found = choose(candidates, ROWS, Limits(request=5), 3000, tmp_path.joinpath)
-    assert found.best in candidates
+    setup = Setup(Start("tiny", 1, seed=1), material, settings, device, tmp_path.joinpath)
+    found = choose(candidates(["tfidf", "tiny"], setup, [3e-3]), ROWS, Limits(request=5), 3000)
+    assert found.best in ("tfidf", "tiny")
     table = found.table
     assert table.loc["tiny", "megabytes"] == pytest.approx(4 * 2_054_913 / 1e6, rel=0.02)
     assert table.loc["tfidf", "megabytes"] < 0.1

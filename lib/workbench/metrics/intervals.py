@@ -42,15 +42,33 @@ def bootstrap_means(values: pd.DataFrame, resamples: int = 1000, level: float = 
     return pd.DataFrame({"value": matrix.mean(0), "low": low, "high": high, "n": n}, index=values.columns)
 
 
+def over_repeats(bootstrap: np.ndarray, repeats: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Bootstrap values of what is the mean of an experiment's repeats, as if there had been other repeats as well.
+
+    To each value comes an error of the repeats: their standard error times Student's t with one degree of freedom less
+    than there are repeats, because so few say little of their own spread. What units and repeats share counts in both,
+    so an interval of the result is rather too wide than too narrow. Of a single repeat no spread is known: then the
+    values are as they were.
+
+    Args:
+        bootstrap: [draws] of the mean over the repeats.
+        repeats: [repeats] what each came to.
+        seed: of the error.
+
+    """
+    if len(repeats) < 2:
+        return bootstrap
+    error = repeats.std(ddof=1) / np.sqrt(len(repeats))
+    random = np.random.default_rng([seed, len(repeats)])
+    return bootstrap + error * random.standard_t(len(repeats) - 1, len(bootstrap))
+
+
 def repeated_mean(
     values: np.ndarray, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float, float]:
     """Mean of an experiment that was repeated on the same units, with an interval for other units and other repeats.
 
-    Units are resampled. To each bootstrap mean comes an error of the repeats: their standard error times Student's t
-    with one degree of freedom less than there are repeats, because so few say little of their own spread. What units
-    and repeats share counts in both, so the interval is rather too wide than too narrow. Of a single repeat no spread
-    is known, and the interval is that of the units alone.
+    Units are resampled, and `over_repeats` adds the repeats.
 
     Args:
         values: [units, repeats].
@@ -61,10 +79,7 @@ def repeated_mean(
     Returns:
         Mean, lower and upper end.
     """
-    units, repeats = values.shape
+    units = len(values)
     means = resample(units, resamples, seed) @ values.mean(axis=1) / units
-    if repeats > 1:
-        error = values.mean(axis=0).std(ddof=1) / np.sqrt(repeats)
-        means = means + error * np.random.default_rng([seed, repeats]).standard_t(repeats - 1, resamples)
-    low, high = interval(means, level)
+    low, high = interval(over_repeats(means, values.mean(axis=0), seed), level)
     return float(values.mean()), float(low), float(high)

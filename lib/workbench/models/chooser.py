@@ -7,7 +7,7 @@ or too slow for the shop is out before anything is trained. A linear model on TF
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,17 +15,14 @@ import pandas as pd
 
 from workbench.models import base
 from workbench.models.baseline import TfidfModel, fit_tfidf
-from workbench.models.checkpoints import Keeper
-from workbench.models.device import Device
 from workbench.models.finetuning import pair_scorer
-from workbench.models.loop import TrainingError, TrainSettings
-from workbench.models.method_study import Material, Start, learn
+from workbench.models.loop import TrainingError
+from workbench.models.method_study import Material, Setup, Start, learn
 
 LINEAR = "tfidf"
 REQUESTS = 30  # that are timed, after one that is not
 SOME = 20_000  # pairs that say how large a vocabulary becomes
 Score = Callable[[pd.DataFrame], np.ndarray]
-Place = Callable[[str], str | Path | Keeper]
 
 
 class ChoiceError(ValueError):
@@ -60,7 +57,7 @@ class Candidate(Protocol):
         """A scorer as fast as the trained one, and the megabytes of its weights."""
         ...
 
-    def loss(self, tokens: int, place: Place) -> float:
+    def loss(self, tokens: int) -> float:
         """The task's loss on valid after a training that reads so many tokens."""
         ...
 
@@ -78,7 +75,7 @@ class Linear:
         words = sum(len(word.encode()) for word in model.vectorizer.vocabulary_)
         return model.score, (model.regression.coef_.nbytes + words) / 1e6
 
-    def loss(self, tokens: int, place: Place) -> float:
+    def loss(self, tokens: int) -> float:
         """The log-loss of the best of its settings."""
         used = self.material.train.iloc[self.material.batches(tokens, self.seed).used()]
         return float(self._fitted(used)[1]["log_loss"].min())
@@ -92,35 +89,39 @@ class Encoder:
     """A base model, fully fine-tuned at the best of some learning rates."""
 
     name: str
-    material: Material
+    setup: Setup  # of which the base model and the tokenizer are replaced by its own
     rates: Sequence[float]
-    settings: TrainSettings
-    device: Device
-    seed: int
 
     def untrained(self) -> tuple[Score, float]:
         """As it comes: training changes neither its size nor its speed."""
-        model = base.load_classifier(base.find_base_model(self.name), self.seed)
+        model = base.load_classifier(self._own.start.where, self._own.start.seed)
         size = sum(value.numel() * value.element_size() for value in model.parameters())
-        return pair_scorer(model, self._own().tokenizer, self.device), size / 1e6
+        return pair_scorer(model, self._own.material.tokenizer, self._own.device), size / 1e6
 
-    def loss(self, tokens: int, place: Place) -> float:
+    def loss(self, tokens: int) -> float:
         """The loss at the best rate."""
-        start = Start(base.find_base_model(self.name), self.material.task.outputs, self.seed)
-        return learn(
-            start, "full", {}, self.rates, self._own(), tokens, settings=self.settings, device=self.device,
-            place=lambda name: place(f"{self.name.replace('/', '-')}-{name}"),
-        ).best  # fmt: skip
+        return learn(self._own, "full", {}, self.rates, tokens).best
 
-    def _own(self) -> Material:
-        """The material, read by this model's own tokenizer."""
-        length = int(self.material.tokenizer.model_max_length)
-        return replace(self.material, tokenizer=base.load_tokenizer(base.find_base_model(self.name), length))
+    @cached_property
+    def _own(self) -> Setup:
+        given, where = self.setup, base.find_base_model(self.name)
+        tokenizer = base.load_tokenizer(where, int(given.material.tokenizer.model_max_length))
+        return replace(
+            given, start=Start(where, given.start.outputs, given.start.seed),
+            material=replace(given.material, tokenizer=tokenizer),
+            place=lambda name: given.place(f"{self.name.replace('/', '-')}-{name}"),
+        )  # fmt: skip
 
 
-def choose(
-    candidates: Mapping[str, Candidate], rows: pd.DataFrame, limits: Limits, tokens: int, place: Place
-) -> Choice:
+def candidates(names: Sequence[str], setup: Setup, rates: Sequence[float]) -> dict[str, Candidate]:
+    """The candidates of these names: "tfidf" is the linear model, any other name a base model."""
+    return {
+        name: Linear(setup.material, setup.start.seed) if name == LINEAR else Encoder(name, setup, rates)
+        for name in names
+    }
+
+
+def choose(candidates: Mapping[str, Candidate], rows: pd.DataFrame, limits: Limits, tokens: int) -> Choice:
     """Measure the candidates, and recommend the one with the lowest loss in the last round.
 
     Args:
@@ -128,7 +129,6 @@ def choose(
         rows: pairs of which requests are made to time them.
         limits: see there.
         tokens: that each training of the first round reads; every round doubles them, and halves the candidates.
-        place: where the checkpoints of a name are kept.
 
     Raises:
         ChoiceError: none is within the limits, or none could be trained.
@@ -148,7 +148,7 @@ def choose(
         column, losses = f"loss_{tokens}", {}
         for name in left:
             began = time.perf_counter()
-            losses[name] = found[name][column] = _loss(candidates[name], tokens, place)
+            losses[name] = found[name][column] = _loss(candidates[name], tokens)
             found[name]["seconds"] += time.perf_counter() - began
         ranked = sorted(losses, key=losses.__getitem__)
         able = [name for name in ranked if np.isfinite(losses[name])]
@@ -176,8 +176,8 @@ def _cost(candidate: Candidate, rows: pd.DataFrame, limits: Limits) -> dict[str,
     return {"megabytes": megabytes, "milliseconds": milliseconds, "out": out, "seconds": 0.0}
 
 
-def _loss(candidate: Candidate, tokens: int, place: Place) -> float:
+def _loss(candidate: Candidate, tokens: int) -> float:
     try:
-        return candidate.loss(tokens, place)
+        return candidate.loss(tokens)
     except TrainingError:
         return float("inf")

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +14,21 @@ import torch
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase, TrainerCallback, TrainerState
 
 from workbench.models import base, methods
+from workbench.models.batching import digest_of, plan_batches
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.finetuning import LabelledBatches, fine_tune, task_loss, training_batches
 from workbench.models.loop import Batch, Loss, TrainingError, TrainSettings
-from workbench.models.search import Pruning
+from workbench.models.search import Pruning, Ranges, search
 from workbench.models.tasks import Task
 
 if TYPE_CHECKING:
     import optuna
 
 WARM_UP = 2  # steps that are not counted
+MEASURED = 20  # steps of each method that say what it costs
+Place = Callable[[str], str | Path | Keeper]
 
 
 @dataclass(frozen=True)
@@ -44,21 +48,59 @@ class Start:
         return model, methods.adapt(model, method, options, steps=steps, seed=self.seed)
 
 
-def costs(
-    start: Start,
-    chosen: Mapping[str, methods.Options],
-    batches: Sequence[Batch],
-    task: Task,
-    device: Device,
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Material:
+    """What all methods are trained on and chosen by; texts are read once, for all trainings."""
+
+    tokenizer: PreTrainedTokenizerBase
+    train: pd.DataFrame
+    valid: pd.DataFrame
+    task: Task
+    batch_tokens: int
+    use_weights: bool = False
+
+    @cached_property
+    def _read(self) -> LabelledBatches:
+        return training_batches(
+            self.tokenizer, self.train, self.task, max_tokens=1, batch_tokens=self.batch_tokens,
+            use_weights=self.use_weights, seed=0,
+        )  # fmt: skip
+
+    def batches(self, tokens: int, seed: int) -> LabelledBatches:
+        """The batches of a training that reads so many tokens: the same first ones for every method."""
+        lengths = self._read.texts.lengths
+        return replace(self._read, plan=plan_batches(lengths, self.batch_tokens, seed=seed, max_tokens=tokens))
+
+    def tokens(self, epochs: float) -> int:
+        """Tokens of so many passes over all training pairs."""
+        return int(epochs * self._read.texts.lengths.sum())
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How every training is done: from where, on what, how it is optimised, where it is computed and kept.
+
+    `place` says where the checkpoints of a name are kept, so that a training that was broken off goes on.
+    """
+
+    start: Start
+    material: Material
+    settings: TrainSettings
+    device: Device
+    place: Place
+
+    def repeated(self, number: int) -> "Setup":
+        """The same with another seed of the head, of the method's weights, of the order of pairs, and of dropout."""
+        seed = self.start.seed + number
+        return replace(self, start=replace(self.start, seed=seed), settings=replace(self.settings, seed=seed))
+
+
+def costs(setup: Setup, chosen: Mapping[str, methods.Options]) -> pd.DataFrame:
     """Measure each method over the same batches, in turn: trained, share, step, step_times, megabytes, held_megabytes.
 
     Args:
-        start: see there.
+        setup: see there; its first batches, some 20 of them, are what the methods take turns at.
         chosen: methods with their options.
-        batches: of a training, some 20 of them; the methods take turns at each, and the median of their seconds counts.
-        task: of the labels.
-        device: where to compute.
 
     Returns:
         A row a method: trained weights and their share of all, median seconds of a step and how many times the first
@@ -66,16 +108,18 @@ def costs(
         the optimizer's two moments, and what the forward pass keeps for the backward pass, at most over the batches.
 
     """
+    material, device = setup.material, setup.device
+    batches = material.batches(MEASURED * material.batch_tokens, setup.start.seed)
     models, losses, callbacks = {}, {}, {}
     for method, options in chosen.items():
-        models[method], adaptation = start.model(method, options, len(batches))
-        losses[method], callbacks[method] = task_loss(task, adaptation), adaptation.callbacks
+        models[method], adaptation = setup.start.model(method, options, len(batches))
+        losses[method], callbacks[method] = task_loss(material.task, adaptation), adaptation.callbacks
     seconds: dict[str, list[float]] = {method: [] for method in models}
     held = dict.fromkeys(models, 0)
     optimizers = {method: _optimizer(model, device) for method, model in models.items()}
-    for number, batch in enumerate(batches):
+    for number in range(len(batches)):
+        batch, state = batches[number], TrainerState(global_step=number)
         for method, model in models.items():
-            state = TrainerState(global_step=number)
             taken, kept = _step(
                 model, optimizers[method], device.move(batch), losses[method], device, callbacks[method], state
             )
@@ -96,25 +140,6 @@ def costs(
 
 
 @dataclass(frozen=True)
-class Material:
-    """What all methods are trained on and chosen by."""
-
-    tokenizer: PreTrainedTokenizerBase
-    train: pd.DataFrame
-    valid: pd.DataFrame
-    task: Task
-    batch_tokens: int
-    use_weights: bool = False
-
-    def batches(self, tokens: int, seed: int) -> LabelledBatches:
-        """The batches of a training that reads so many tokens: the same first ones for every method."""
-        return training_batches(
-            self.tokenizer, self.train, self.task, max_tokens=tokens, batch_tokens=self.batch_tokens,
-            use_weights=self.use_weights, seed=seed,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
 class Learned:
     """What one training of a method came to."""
 
@@ -123,80 +148,93 @@ class Learned:
     best: float  # the task's loss on valid
     tokens: int
     seconds: float
-    diverged: tuple[float, ...]  # rates at which the training became infinite
+    diverged: tuple[float, ...] = ()  # rates at which the training became infinite
 
 
 def learn(
-    start: Start,
+    setup: Setup,
     method: str,
     options: methods.Options,
     rates: Sequence[float],
-    material: Material,
     tokens: int,
     *,
-    settings: TrainSettings,
-    device: Device,
-    place: Callable[[str], str | Path | Keeper],
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Learned:
     """Train a method within a budget of tokens at each of these rates, and keep what is best on valid.
 
     A method that is given its rate by hand is compared by the luck of the hand: each is tuned, with the same care.
-    `place` says where the checkpoints of a name are kept, so that a training that was broken off goes on.
+
+    Raises:
+        TrainingError: at every rate the training became infinite.
+
     """
+    if not rates:
+        raise ValueError(f"There is no learning rate to train {method} with: name one or more.")
+    start, material = setup.start, setup.material
+    batches = material.batches(tokens, start.seed)
     found: list[Learned] = []
     diverged: list[float] = []
     for rate in rates:
-        batches = material.batches(tokens, start.seed)
         model, adaptation = start.model(method, options, len(batches))
         adaptation.callbacks.extend(callbacks)
         try:
             result = fine_tune(
                 model, material.tokenizer, batches, material.valid, material.task, adaptation,
-                settings=replace(settings, learning_rate=rate), device=device,
-                checkpoints=place(f"{method}-{tokens}-{rate:g}"),
+                settings=replace(setup.settings, learning_rate=rate), device=setup.device,
+                checkpoints=setup.place(f"{method}-{tokens}-{rate:g}-{start.seed}"),
             )  # fmt: skip
         except TrainingError:
             if rate == rates[-1] and not found:
                 raise
             diverged.append(rate)
             continue
-        found.append(Learned(model, rate, result.best, result.tokens, result.seconds, ()))
+        found.append(Learned(model, rate, result.best, result.tokens, result.seconds))
     return replace(min(found, key=lambda each: each.best), diverged=tuple(diverged))
 
 
-def trial_of(
-    start: Start,
+def search_options(
+    setup: Setup,
     method: str,
     options: methods.Options,
     rate: float,
-    material: Material,
+    ranges: Ranges,
     tokens: int,
     *,
-    settings: TrainSettings,
-    device: Device,
-    place: Callable[[str], str | Path | Keeper],
-) -> Callable[[dict[str, Any], "optuna.Trial"], float]:
-    """What `search` runs: a training with what was drawn (learning_rate, or options of the method), and its loss.
-
-    What is not drawn is as given here.
-    """
+    trials: int,
+    storage: Path,
+) -> "optuna.Study":
+    """Search the learning rate and the options of a method, by `search`; what no range names is as given here."""
+    batches = setup.material.batches(tokens, setup.start.seed)
+    question = digest_of(f"{method} {options} {rate} {setup.start} {setup.settings}", batches.identity())
+    storage.parent.mkdir(parents=True, exist_ok=True)
 
     def run(drawn: dict[str, Any], trial: "optuna.Trial") -> float:
         own = {name: value for name, value in drawn.items() if name != "learning_rate"}
-        found = learn(
-            start, method, {**options, **own}, [drawn.get("learning_rate", rate)], material, tokens, settings=settings,
-            device=device, place=lambda name: place(f"trial-{trial.number}-{name}"),
-            callbacks=[Pruning(trial, material.task.better)],
-        )  # fmt: skip
-        return found.best
+        mine = replace(setup, place=lambda name: setup.place(f"trial-{trial.number}-{name}"))
+        pruning = Pruning(trial, setup.material.task.better)
+        rates = [drawn.get("learning_rate", rate)]
+        return learn(mine, method, {**options, **own}, rates, tokens, callbacks=[pruning]).best
 
-    return run
+    return search(ranges, run, trials=trials, storage=storage, seed=setup.start.seed, question=question)
 
 
-def equal_time(step_times: Mapping[str, float], max_tokens: int) -> dict[str, int]:
-    """The tokens that each method reads in the time in which the first one reads `max_tokens`."""
-    return {method: int(max_tokens / times) for method, times in step_times.items()}
+def remembered(
+    setup: Setup, chosen: Mapping[str, methods.Options], costs: pd.DataFrame, before: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The step_times of `costs`, as `times`, or those of `before` if they were measured of the same question, `of`.
+
+    A run that goes on after a kill has to give every method the tokens that it gave it before.
+    """
+    of = digest_of(f"{setup.start} {setup.material.batch_tokens} {setup.device} {chosen}")
+    return dict(before) if before and before["of"] == of else {"of": of, "times": costs["step_times"].to_dict()}
+
+
+def budgets(step_times: Mapping[str, float], tokens: int) -> dict[str, dict[str, int]]:
+    """The tokens that each method reads: as many as all others, or as many as in the first one's time."""
+    return {
+        "equal tokens": dict.fromkeys(step_times, tokens),
+        "equal time": {method: max(1, int(tokens / times)) for method, times in step_times.items()},
+    }
 
 
 def _optimizer(model: TextClassifier, device: Device) -> torch.optim.Optimizer:

@@ -1,9 +1,9 @@
 """Private training: DP-SGD on the few weights that a method adds, with the ε that it cost.
 
-Each pair's gradient is clipped and noise is added to their sum (Abadi et al. 2016), so that the weights say next to
-nothing about any one pair. Batches are Poisson samples, as the accounting asks; their draws and the noise come from the
-system's secure source, so that two trainings differ. What is trained is small (head, LoRA, adapters): noise grows with
-the number of weights, and the base model is public.
+Each pair's gradient is clipped and noise is added to their sum (Abadi et al. 2016), so that what the weights reveal
+about any one pair is bounded. Batches are Poisson samples, as the accounting asks; their draws and the noise come from
+the system's secure source, so that two trainings differ. What is trained is small (head, LoRA, adapters): noise grows
+with the number of weights, and the base model is public.
 """
 
 import math

@@ -118,12 +118,12 @@ def search(
 
 
 def table(study: "optuna.Study") -> pd.DataFrame:
-    """A row a trial, the best first: its parameters, the value, and whether it was cut short."""
+    """A row a trial, the best first: its parameters, the value, and whether it was cut short; empty where none ran."""
     rows = [
         {"trial": trial.number, **trial.params, "value": trial.value, "cut short": trial.state.name == "PRUNED"}
         for trial in _finished(study)
     ]
-    return pd.DataFrame(rows).sort_values(["cut short", "value"], ignore_index=True)
+    return pd.DataFrame(rows).sort_values(["cut short", "value"], ignore_index=True) if rows else pd.DataFrame()
 
 
 def importance(study: "optuna.Study", seed: int) -> pd.Series:

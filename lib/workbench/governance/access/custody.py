@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import io
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,10 @@ class Custody:
     def checkpoints(self, folder: Path) -> SealedCheckpoints:
         """Where a training keeps its checkpoints, sealed, in this folder."""
         return SealedCheckpoints(vault.Vault(folder, self.keys), folder)
+
+    def places(self, folder: Path) -> Callable[[str], SealedCheckpoints]:
+        """Where several trainings keep theirs, each by its name, below this folder."""
+        return lambda name: self.checkpoints(folder / name)
 
     def check(self, manifest: Mapping[str, Any], where: str) -> None:
         """Raise `StageError` unless the manifest is as it was signed."""

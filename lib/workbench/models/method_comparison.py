@@ -1,0 +1,164 @@
+"""Methods compared at equal budgets: each at its best rate, over several seeds, and judged on the same pairs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.metrics.classification import user_replicates
+from workbench.metrics.intervals import interval, over_repeats
+from workbench.models import methods
+from workbench.models.classifier import TextClassifier
+from workbench.models.comparison import METRICS, calibrated
+from workbench.models.finetuning import pair_scorer, text_rows
+from workbench.models.method_study import Setup, learn
+from workbench.models.scoring import merged_apart
+from workbench.models.tasks import check_differ
+
+SAME = 1e-3  # merged and unmerged logits differ by rounding alone
+CHECKED = 1000  # pairs by which they are compared
+
+Probabilities = Mapping[str, np.ndarray]  # subject → [seeds, pairs]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the trainings came to: no model is kept, so that any number of them fits into memory.
+
+    table: a row a training: budget, method, seed, rate, loss (on valid), tokens, seconds, diverged (rates that were too
+    high), apart (largest difference of a logit once merged; missing where a method does not merge, or for later seeds).
+    probabilities: budget → method → [seeds, pairs of test], calibrated on valid.
+    """
+
+    table: pd.DataFrame
+    probabilities: dict[str, dict[str, np.ndarray]]
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """A row a budget and method, over its seeds: rate, diverged, apart; means of loss, tokens and seconds.
+
+        `spread` is the standard deviation of the loss between seeds, missing where there is one.
+        """
+        return self.table.groupby(["budget", "method"], sort=False).agg(
+            rate=("rate", "first"), loss=("loss", "mean"), spread=("loss", "std"), tokens=("tokens", "mean"),
+            seconds=("seconds", "mean"), diverged=("diverged", "first"), apart=("apart", "first"),
+        )  # fmt: skip
+
+    def compared(self, test: pd.DataFrame, *, draws: int = 500, seed: int = 0) -> dict[str, pd.DataFrame]:
+        """`compare` at each budget."""
+        return {budget: compare(test, found, draws=draws, seed=seed) for budget, found in self.probabilities.items()}
+
+
+def train_all(
+    setup: Setup,
+    chosen: Mapping[str, methods.Options],
+    rates: Mapping[str, Sequence[float]],
+    budgets: Mapping[str, Mapping[str, int]],
+    test: pd.DataFrame,
+    seeds: int = 1,
+) -> Trained:
+    """Train every method within every budget: the first seed at each of its rates, the others at the best of them.
+
+    Args:
+        setup: see there.
+        chosen: methods with their options.
+        rates: method → learning rates that it tries; "others" for methods that have no entry.
+        budgets: name → method → tokens that a training reads.
+        test: pairs that are scored.
+        seeds: trainings of each method in each budget.
+
+    Raises:
+        TrainingError: a training became infinite at all of its rates, or with a later seed at the best of them.
+        MethodError: merged into the base model the weights of a method score otherwise.
+
+    """
+    tables: list[pd.DataFrame] = []
+    probabilities: dict[str, dict[str, np.ndarray]] = {budget: {} for budget in budgets}
+    known: dict[tuple[str, int], tuple[pd.DataFrame, np.ndarray]] = {}
+    for budget, limits in budgets.items():
+        for method, tokens in limits.items():
+            if (method, tokens) not in known:  # the first method's budgets are one and the same
+                tried = rates.get(method, rates["others"])
+                known[method, tokens] = _repeated(setup, method, chosen[method], tried, tokens, test, seeds)
+            rows, probabilities[budget][method] = known[method, tokens]
+            tables.append(rows.assign(budget=budget, method=method))
+    return Trained(pd.concat(tables, ignore_index=True), probabilities)
+
+
+def scores_on(setup: Setup, model: TextClassifier, test: pd.DataFrame) -> np.ndarray:
+    """A model's probabilities of the test pairs, calibrated on valid."""
+    scorer = pair_scorer(model, setup.material.tokenizer, setup.device)
+    return calibrated({"model": scorer}, setup.material.valid, test)[1]["model"]
+
+
+def compare(pairs: pd.DataFrame, probabilities: Probabilities, *, draws: int = 500, seed: int = 0) -> pd.DataFrame:
+    """`comparison.compare` of trainings that were repeated with several seeds: the intervals cover users and seeds.
+
+    pairs: label, weight, user_id; probabilities: subject → calibrated probabilities [seeds, pairs]. Returns rows
+    subject, metric, value, low, high, n (users). A value is the mean over seeds; a difference, "first - other", is
+    taken seed by seed and within each of the `draws` bootstrap samples of users. See `intervals.over_repeats` for what
+    the seeds add; with one of them an interval is that of the users alone.
+
+    Raises:
+        TaskError: the pairs have one label only.
+
+    """
+    check_differ(pairs["label"], "test")
+    labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
+    subjects, rows = list(probabilities), []
+    for name, metric in METRICS.items():
+        values, spreads = {}, {}
+        for subject, each in probabilities.items():
+            values[subject] = np.array([float(metric(labels, p, weights)) for p in each])
+            with np.errstate(invalid="ignore", divide="ignore"):  # a draw without positives is NaN, and left out
+                spreads[subject] = np.stack(
+                    [user_replicates(partial(metric, labels, p), pairs["user_id"], weights, draws, seed) for p in each]
+                )
+        for other in subjects[1:]:
+            difference = f"{subjects[0]} - {other}"
+            values[difference] = values[subjects[0]] - values[other]
+            spreads[difference] = spreads[subjects[0]] - spreads[other]
+        for subject, repeats in values.items():
+            low, high = interval(over_repeats(spreads[subject].mean(axis=0), repeats, seed))
+            rows.append((subject, name, repeats.mean(), float(low), float(high)))
+    table = pd.DataFrame(rows, columns=["subject", "metric", "value", "low", "high"])
+    return table.assign(n=pairs["user_id"].nunique())
+
+
+def _repeated(
+    setup: Setup,
+    method: str,
+    options: methods.Options,
+    rates: Sequence[float],
+    tokens: int,
+    test: pd.DataFrame,
+    seeds: int,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """A row a training, and their probabilities of the test pairs, [seeds, pairs]."""
+    rows: list[dict[str, Any]] = []
+    scored: list[np.ndarray] = []
+    for number in range(seeds):
+        mine = setup.repeated(number)
+        found = learn(mine, method, options, [rows[0]["rate"]] if rows else rates, tokens)
+        rows.append({
+            "seed": mine.start.seed, "rate": found.rate, "loss": found.best, "tokens": found.tokens,
+            "seconds": found.seconds, "diverged": ", ".join(f"{rate:g}" for rate in found.diverged),
+            "apart": np.nan if rows or not methods.METHODS[method].merges else _apart(mine, found.model),
+        })  # fmt: skip
+        scored.append(scores_on(mine, found.model, test))
+    return pd.DataFrame(rows), np.stack(scored)
+
+
+def _apart(setup: Setup, model: TextClassifier) -> float:
+    """How far the logits are from those of the merged model."""
+    texts = text_rows(setup.material.tokenizer, setup.material.valid.head(CHECKED))
+    apart = merged_apart(model, texts, setup.device)
+    if apart > SAME:
+        raise methods.MethodError(
+            f"Merged into the base model the weights score otherwise, by up to {apart:.2g}: they are not those that "
+            "were trained. Do not use this model; check the version of peft."
+        )
+    return apart
