@@ -115,7 +115,7 @@ class Run:
 
     def logits(self, model: TextClassifier, rows: pd.DataFrame) -> np.ndarray:
         """Texts × classes."""
-        return score_texts(model, finetuning.text_rows(self.tokenizer, rows), self.device)
+        return score_texts(self.device.compact(model), finetuning.text_rows(self.tokenizer, rows), self.device)
 
 
 def measured(

@@ -32,10 +32,10 @@ def task(rows: pd.DataFrame) -> Task:
 
 def test_the_untrained_head_is_the_angle_to_the_means(rows: pd.DataFrame, task: Task) -> None:
     model = load_prototypes("tiny", TOKENIZER, rows, task, DEVICE, seed=1)
-    vectors = embed_texts(model.base_model, TOKENIZER, rows["context"].tolist(), DEVICE)
+    vectors = embed_texts(model.base_model.eval(), TOKENIZER, rows["context"].tolist(), DEVICE)
     means = np.stack([vectors[rows["label"] == name].mean(0) for name in task.classes])
     cosines = vectors @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
-    logits = score_texts(model, text_rows(TOKENIZER, rows), DEVICE)
+    logits = score_texts(model.eval(), text_rows(TOKENIZER, rows), DEVICE)
     np.testing.assert_allclose(logits, SCALE * cosines, atol=1e-4)
     assert (logits.argmax(1) == task.targets(rows["label"])).all()
 
@@ -43,17 +43,17 @@ def test_the_untrained_head_is_the_angle_to_the_means(rows: pd.DataFrame, task: 
 def test_it_learns_from_there_and_is_loaded_as_it_was(rows: pd.DataFrame, task: Task, tmp_path: Path) -> None:
     model = load_prototypes("tiny", TOKENIZER, rows, task, DEVICE, seed=1)
     texts = text_rows(TOKENIZER, rows)
-    before = task.numbers(task.targets(rows["label"]), score_texts(model, texts, DEVICE), np.ones(len(rows)))
+    before = task.numbers(task.targets(rows["label"]), score_texts(model.eval(), texts, DEVICE), np.ones(len(rows)))
     batches = training_batches(TOKENIZER, rows, task, max_tokens=4000, batch_tokens=128, use_weights=False, seed=1)
     fine_tune(
         model, TOKENIZER, batches, rows, task, settings=TrainSettings(learning_rate=1e-3, evaluations=1),
         device=DEVICE, checkpoints=tmp_path / "checkpoints",
     )  # fmt: skip
-    scores = score_texts(model, texts, DEVICE)
+    scores = score_texts(model.eval(), texts, DEVICE)
     after = task.numbers(task.targets(rows["label"]), scores, np.ones(len(rows)))
     assert after["log_loss"] < before["log_loss"] / 2
     again = base.load_classifier(base.save_model(model, TOKENIZER, tmp_path / "model"))
-    np.testing.assert_allclose(score_texts(again, texts, DEVICE), scores, atol=1e-6)
+    np.testing.assert_allclose(score_texts(again.eval(), texts, DEVICE), scores, atol=1e-6)
 
 
 def test_what_has_no_prototype_is_said(rows: pd.DataFrame, task: Task) -> None:

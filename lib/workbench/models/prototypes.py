@@ -1,6 +1,7 @@
 """Few labels a class: a head that tells a text by its angle to each class's prototype, which starts as a mean."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,9 +48,10 @@ def load_prototypes(
     if task.kind != "classes" or "candidate" in rows:
         raise TaskError("Prototypes tell which of several classes a single text has: use the task 'classes', no pairs.")
     model = base.load_classifier(where, seed, task.outputs, scale)
-    means = _class_means(embed_texts(model.base_model, tokenizer, rows["context"].tolist(), device), rows, task)
+    encoder: Any = device.compact(model.base_model)
+    vectors = embed_texts(encoder, tokenizer, rows["context"].tolist(), device)
     with torch.no_grad():
-        model.classifier.weight.copy_(torch.from_numpy(means))
+        model.classifier.weight.copy_(torch.from_numpy(_class_means(vectors, rows, task)))
     return model
 
 
