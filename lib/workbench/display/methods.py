@@ -275,7 +275,7 @@ def _intervals(axis: Axes, rows: pd.DataFrame, colors: list[str]) -> None:
         axis.plot(row["value"], row["subject"], "o", color=color, ms=7)
 
 
-def _on_a_log_scale(axis: Axes, labels: str | Callable[[float, int], str] = "{x:g}") -> None:
+def _on_a_log_scale(axis: Axes, labels: str | Callable[[float, float], str] = "{x:g}") -> None:
     """Labels at 1 and 3: within a decade or two those of every step would lie on each other."""
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
