@@ -69,8 +69,8 @@ def test_every_question_is_answered(told: Any) -> None:
     assert "Guessing reaches a PR-AUC of 0.0010." in words
     assert "3 completed trials" in words
     assert "`learning_rate` (80%), `rank` (20%): too few to rely on" in words
-    assert "At ε = 1, PR-AUC differs by -0.050 [-0.080, -0.020] from the training without noise." in words
-    assert "At ε = 8, PR-AUC differs by -0.010 [-0.030, +0.020] from" in words
+    assert "At ε = 1, PR-AUC differs by -0.05000 [-0.08000, -0.02000] from the training without noise." in words
+    assert "At ε = 8, PR-AUC differs by -0.01000 [-0.03000, +0.02000] from" in words
 
 
 def test_a_handful_of_users_gives_no_verdict(told: Any) -> None:

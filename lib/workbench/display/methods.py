@@ -59,7 +59,7 @@ def cost_table(costs: pd.DataFrame) -> Any:
     words = {"trained": "weights trained", "share": "of all", "step": "seconds a step", "step_times": "times the first",
              "megabytes": "MB kept", "held_megabytes": "MB held in training"}  # fmt: skip
     forms: dict[Any, Any] = {
-        "weights trained": "{:,.0f}", "of all": "{:.2%}", "seconds a step": "{:.3f}", "times the first": "{:.2f}",
+        "weights trained": "{:,.0f}", "of all": "{:.3%}", "seconds a step": "{:.3f}", "times the first": "{:.2f}",
         "MB kept": "{:.2f}", "MB held in training": "{:.0f}",
     }  # fmt: skip
     return costs.rename(columns=words).style.format(forms)
@@ -85,7 +85,7 @@ def trained_table(summary: pd.DataFrame) -> Any:
              "diverged": "rates too high"}  # fmt: skip
     shown = summary.drop(columns="apart").rename(columns=words)
     forms: dict[Any, Any] = {
-        "learning rate": "{:g}", "log-loss on valid": "{:.4f}", "its spread between seeds": "{:.4f}",
+        "learning rate": "{:g}", "log-loss on valid": "{:.5f}", "its spread between seeds": "{:.5f}",
         "tokens": "{:,.0f}", "seconds": "{:.0f}",
     }  # fmt: skip
     return shown.style.format(forms, na_rep="–")
@@ -116,11 +116,12 @@ def weights_figure(tables: Mapping[str, pd.DataFrame], costs: pd.DataFrame) -> F
     figure, axes = plt.subplots(1, len(tables), figsize=(5 * len(tables), 3.4), sharex=True, sharey=True, squeeze=False)
     for axis, (budget, table) in zip(axes[0], tables.items(), strict=True):
         rows = _alone(table).set_index("subject")
+        turn = costs.loc[list(rows.index), "share"].rank(method="first") % 3  # so that neighbours' names part
         for (method, row), color in zip(rows.iterrows(), PALETTE * len(rows), strict=False):
-            share = costs.loc[str(method), "share"]
+            share, above = costs.loc[str(method), "share"], 6 + 14 * turn[str(method)]
             axis.vlines(share, row["low"], row["high"], color=color, lw=2.5)
             axis.plot(share, row["value"], "o", color=color, ms=7)
-            axis.annotate(str(method), (share, row["value"]), (6, 6), textcoords="offset points", color=color)
+            axis.annotate(str(method), (share, row["value"]), (6, above), textcoords="offset points", color=color)
         axis.set(title=budget[:1].upper() + budget[1:], xlabel="share of the weights trained")
         _on_a_log_scale(axis, lambda share, _: f"{100 * share:g}%" if share <= 1 else "")
         axis.margins(x=0.2)
@@ -205,7 +206,7 @@ def learned(
     small = costs.drop(index="full", errors="ignore")
     if len(small):
         lines.append(
-            f"The others train {small['share'].min():.2%} to {small['share'].max():.2%} of the weights and keep "
+            f"The others train {small['share'].min():.3%} to {small['share'].max():.3%} of the weights and keep "
             f"{small['megabytes'].max():.1f} MB at most, so that one base model serves many tasks."
         )
     if len(mattered):
@@ -213,7 +214,7 @@ def learned(
         told = ", ".join(f"`{name}` ({share:.0%})" for name, share in mattered.items())
         lines.append(f"What {_completed(trials)} completed trials differ by, fANOVA puts down to {told}{few}.")
     for subject, row in _price(judged).iterrows():
-        value, low, high = (f"{row[column]:+.3f}" for column in ("value", "low", "high"))
+        value, low, high = (f"{row[column]:+.5f}" for column in ("value", "low", "high"))
         lines.append(f"At {subject}, {NAME} differs by {value} [{low}, {high}] from the training without noise.")
     return "\n".join(f"- {line}" for line in lines)
 
@@ -275,10 +276,11 @@ def _intervals(axis: Axes, rows: pd.DataFrame, colors: list[str]) -> None:
         axis.plot(row["value"], row["subject"], "o", color=color, ms=7)
 
 
-def _on_a_log_scale(axis: Axes, labels: str | Callable[[float, int], str] = "{x:g}") -> None:
-    """Labels at 1 and 3: within a decade or two those of every step would lie on each other."""
+def _on_a_log_scale(axis: Axes, labels: str | Callable[[float, float], str] = "{x:g}") -> None:
+    """Labels at 1 and 3, or at decades alone where there are many: those of every step would lie on each other."""
     axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    low, high = axis.get_xlim()
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 1000 * low else (1,)))
     axis.xaxis.set_major_formatter(labels)
     axis.xaxis.set_minor_formatter(NullFormatter())
 
