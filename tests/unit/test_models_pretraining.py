@@ -1,5 +1,6 @@
 """The objectives of pretraining: what is hidden, what is guessed, and that a model learns by each of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,16 @@ def test_masked_training_lowers_the_held_out_loss_and_hands_on_the_whole_encoder
     classifier = base.load_classifier(folder)
     assert torch.equal(classifier.bert.pooler.dense.weight, pooler)
     assert torch.equal(classifier.bert.embeddings.word_embeddings.weight, model.bert.embeddings.word_embeddings.weight)
+
+
+@pytest.mark.parametrize("objective", ["mlm", "contrastive"])
+def test_checkpoints_that_other_rows_chose_are_not_resumed(objective: str, tokenizer: Any, tmp_path: Path) -> None:
+    material = TEXTS if objective == "mlm" else pairs()
+    half = len(material) // 2
+    held = Held(material, material[: half // 2], material[half // 2 : half])
+    other = replace(held, choosing=material[half:])
+    found = [learned(objective, "tiny", tokenizer, each, tmp_path, 1e-3).result.best for each in (held, other)]
+    assert found[1] == learned(objective, "tiny", tokenizer, other, tmp_path / "fresh", 1e-3).result.best != found[0]
 
 
 def test_a_gpt_without_padding_goes_on_learning(tmp_path: Path) -> None:
