@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 
 from workbench.models import processes
+from workbench.models.account import Account
 from workbench.models.checkpoints import writing
 from workbench.models.device import Device
 
@@ -89,7 +90,7 @@ class BatchTrainer(Trainer):
         wrap: Wrap | None,
     ) -> None:
         self.loss, self.evaluate_model, self.settings, self.compute = loss, evaluate, settings, device
-        self.parts, self.whole = 1, bool(getattr(batches, "whole", False))
+        self.whole = bool(getattr(batches, "whole", False))
         self.last: dict[str, torch.Tensor] = {}  # loss and gradient of the last step
         optimizer: torch.optim.Optimizer = torch.optim.AdamW(
             _groups(model, settings), lr=settings.learning_rate, fused=True
@@ -100,11 +101,21 @@ class BatchTrainer(Trainer):
             arguments,
             train_dataset=batches,
             eval_dataset=batches,  # never read: `evaluate` below does its own
-            callbacks=callbacks,
+            callbacks=[Account(), *callbacks],
             optimizers=(optimizer, None),
         )
         self.remove_callback(PrinterCallback)
         self.model_accepts_loss_kwargs = False  # or processes would count their labels together at each step
+
+    @property
+    def account(self) -> Account:
+        """What this training has used; going on from a checkpoint, transformers puts another in its place."""
+        return next(each for each in self.callback_handler.callbacks if isinstance(each, Account))
+
+    @property
+    def parts(self) -> int:
+        """Into how many a batch is cut."""
+        return self.account.parts
 
     def get_train_dataloader(self) -> DataLoader[Batch]:
         """Every process goes through the batches in their order; transformers would deal them out instead."""
@@ -122,7 +133,7 @@ class BatchTrainer(Trainer):
         while (total := self._step(model, batch)) is None:
             model.zero_grad()
             torch.cuda.empty_cache()
-            self.parts *= 2
+            self.account.parts *= 2
         self.last["loss"] = total
         return total
 

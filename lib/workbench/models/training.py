@@ -1,6 +1,5 @@
 """One training: where it begins or goes on, what it keeps, shows and leaves."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +30,7 @@ from workbench.models.unpadded import without_padding
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training left: its curve (one row a logged step), and what it used."""
+    """What a training left: its curve (one row a logged step), and what it used, all its attempts together."""
 
     curve: pd.DataFrame
     steps: int
@@ -39,7 +38,7 @@ class TrainResult:
     best: float
     best_step: int
     seconds: float
-    micro_batches: int
+    parts: int  # into which the largest batches were cut, as the memory was full; 1 for none
 
 
 def train(
@@ -66,8 +65,8 @@ def train(
     with the same threads and precision, the weights come out as they would have unbroken. Checkpoints of another
     training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer, which
     may look at the gradient of each row: so their padding stays. `what` says what else makes it another training: the
-    task, constants of the loss. With `resumes` False a training that was broken off starts anew, because something of
-    it is in no checkpoint. `tracker` shows the curve as it grows.
+    task, constants of the loss, the rows that it is judged by. With `resumes` False a training that was broken off
+    starts anew, because something of it is in no checkpoint. `tracker` shows the curve as it grows.
 
     Called by each of several processes (see `processes`) it is one training of them all; with a device of several
     processes it starts them. Rows of a batch are then shared out, so that the curve is that of one process, but for
@@ -80,7 +79,6 @@ def train(
         ProcessError: one of the processes ended before its time.
 
     """
-    start = time.perf_counter()
     if device.processes > 1:
         torch.nn.Module.to(model, "cpu")  # from where each process takes it to its own GPU
         alone = partial(
@@ -110,7 +108,7 @@ def train(
             with saving("The curve", tracker.folder):
                 raise
     model.eval()
-    return _result(trainer, batches.tokens(), time.perf_counter() - start)
+    return _result(trainer, batches.tokens())
 
 
 def _description(
@@ -128,6 +126,7 @@ def _to_the_end(trainer: BatchTrainer, device: Device, resumes: bool, *, padding
     checkpoint = processes.from_first(lambda: last_checkpoint(Path(str(trainer.args.output_dir))))
     if checkpoint and ended(checkpoint):
         trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
+        trainer._load_callback_state()
         trainer._load_best_model()
         return
     if device.processes > 1:
@@ -189,7 +188,7 @@ def _arguments(folder: Path, steps: int, better: str, settings: TrainSettings, d
     return arguments
 
 
-def _result(trainer: "BatchTrainer", tokens: np.ndarray, seconds: float) -> TrainResult:
+def _result(trainer: BatchTrainer, tokens: np.ndarray) -> TrainResult:
     state = trainer.state
     return TrainResult(
         curve=_curve(state.log_history, tokens),
@@ -197,8 +196,8 @@ def _result(trainer: "BatchTrainer", tokens: np.ndarray, seconds: float) -> Trai
         tokens=int(tokens[: state.global_step].sum()),
         best=float(state.best_metric or 0.0),
         best_step=int(state.best_global_step or 0),
-        seconds=seconds,
-        micro_batches=trainer.parts,
+        seconds=trainer.account.seconds,
+        parts=trainer.parts,
     )
 
 
