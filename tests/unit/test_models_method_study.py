@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from workbench.models import base
+from workbench.models import base, method_study
 from workbench.models.device import choose_device
 from workbench.models.finetuning import text_rows, training_batches
-from workbench.models.loop import TrainSettings
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.method_study import Material, Start, costs, equal_time, learn
 from workbench.models.scoring import merged_apart
 from workbench.models.tasks import task_for
@@ -58,6 +58,21 @@ def test_full_fine_tuning_may_leave_layers_as_they_are() -> None:
     free = [sum(value.numel() for value in model.parameters() if value.requires_grad) for model in (whole, some)]
     assert free[1] < 0.2 * free[0]
     assert torch.equal(whole.classifier.weight, some.classifier.weight)
+
+
+def test_what_no_rate_would_mend_ends_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise TrainingError("One single text does not fit into the GPU's memory: shorten it.")
+
+    monkeypatch.setattr(method_study, "fine_tune", fails)
+    material = Material(
+        base.load_tokenizer("tiny", 8), ROWS, ROWS[:60], task_for(ROWS["label"], "classes"), batch_tokens=400
+    )
+    with pytest.raises(TrainingError, match="One single text does not fit"):
+        learn(
+            Start("tiny", 3, seed=1), "head", {}, [1e-3, 1e-2], material, 500, settings=TrainSettings(),
+            device=choose_device("fp32", threads=1), place=tmp_path.joinpath,
+        )  # fmt: skip
 
 
 def test_each_method_is_trained_at_its_best_rate_and_merges(tmp_path: Path) -> None:

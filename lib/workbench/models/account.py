@@ -1,4 +1,4 @@
-"""What a training has used, from its first attempt on: its checkpoints remember it, so that one that goes on adds up."""
+"""What a training has used, from its first attempt on: its checkpoints remember it, so that what goes on adds up."""
 
 import time
 from typing import Any

@@ -18,7 +18,7 @@ from workbench.models.baseline import TfidfModel, fit_tfidf
 from workbench.models.checkpoints import Keeper
 from workbench.models.device import Device
 from workbench.models.finetuning import pair_scorer
-from workbench.models.loop import TrainingError, TrainSettings
+from workbench.models.loop import Diverged, TrainSettings
 from workbench.models.method_study import Material, Start, learn
 
 LINEAR = "tfidf"
@@ -179,5 +179,5 @@ def _cost(candidate: Candidate, rows: pd.DataFrame, limits: Limits) -> dict[str,
 def _loss(candidate: Candidate, tokens: int, place: Place) -> float:
     try:
         return candidate.loss(tokens, place)
-    except TrainingError:
+    except Diverged:
         return float("inf")

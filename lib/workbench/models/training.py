@@ -20,10 +20,20 @@ from transformers import (
 
 from workbench.models import processes
 from workbench.models.checkpoints import STATE, Keeper, ended, kept, last_checkpoint, opened
-from workbench.models.compiled import compiled
+from workbench.models.compiled import CompileError, compiled
 from workbench.models.device import Device
-from workbench.models.loop import Batches, BatchTrainer, Evaluate, Loss, TrainingError, TrainSettings, Wrap
-from workbench.models.saving import SaveError, saving
+from workbench.models.loop import (
+    Batches,
+    BatchTrainer,
+    Diverged,
+    Evaluate,
+    Loss,
+    TrainingError,
+    TrainSettings,
+    Wrap,
+)
+from workbench.models.saving import SaveError
+from workbench.models.search import Pruning
 from workbench.models.tracking import UNTRACKED, Tracker
 from workbench.models.unpadded import without_padding
 
@@ -73,12 +83,15 @@ def train(
     rounding and for dropout, which each process draws for itself.
 
     Raises:
-        TrainingError: it cannot go on; the last good checkpoint stays where it is.
-        SaveError: a checkpoint cannot be written; the one before stays where it is.
+        TrainingError: it cannot begin, or go on; the last good checkpoint stays where it is.
+        Diverged: its loss, gradient or number on valid became infinite or NaN.
+        SaveError: a checkpoint, or the curve, cannot be written; the checkpoint before stays where it is.
         CompileError: the model is to be compiled, and cannot be here.
         ProcessError: one of the processes ended before its time.
 
     """
+    if max(device.processes, processes.count()) > 1 and any(isinstance(each, Pruning) for each in callbacks):
+        raise TrainingError("A search trains in one process: set processes to 1.")  # the trial is this process's
     if device.processes > 1:
         torch.nn.Module.to(model, "cpu")  # from where each process takes it to its own GPU
         alone = partial(
@@ -86,7 +99,8 @@ def train(
             device=replace(device, processes=1), checkpoints=checkpoints, tracker=tracker,
             callbacks=callbacks, wrap=wrap, what=what, resumes=resumes,
         )  # fmt: skip
-        processes.run(device.processes, alone, device.threads, (TrainingError, SaveError))
+        processes.run(device.processes, alone, device.threads, (TrainingError, Diverged, SaveError, CompileError))
+    records = processes.number() == 0 and device.processes == 1  # of those that this one started the first did
     _set_dropout(model, settings.dropout)
     told = {**asdict(settings), "steps": len(batches), "device": device.device.type, "precision": device.precision}
     tensors = [*batches[0].values(), *model.state_dict().values()]
@@ -96,17 +110,14 @@ def train(
         called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
         trainer = BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called, wrap)
         try:
-            with (tracker if processes.number() == 0 else UNTRACKED).recording(**told) as curve:
+            with (tracker if records else UNTRACKED).recording(**told) as curve:
                 trainer.add_callback(curve)
                 _to_the_end(trainer, device, resumes, padding=wrap is not None)
                 curve.follow(trainer.state)
         except TrainingError as error:
             if processes.number():  # what is kept is the first process's to say
                 raise
-            raise TrainingError(f"{error} {kept(checkpoints, folder)}") from error
-        except OSError:  # of a checkpoint it is said already
-            with saving("The curve", tracker.folder):
-                raise
+            raise type(error)(f"{error} {kept(checkpoints, folder)}") from error
     model.eval()
     return _result(trainer, batches.tokens())
 
