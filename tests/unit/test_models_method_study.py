@@ -11,8 +11,8 @@ from workbench.models import base, method_study
 from workbench.models.device import choose_device
 from workbench.models.finetuning import text_rows, training_batches
 from workbench.models.loop import TrainingError, TrainSettings
+from workbench.models.merging import SAME, check_merged
 from workbench.models.method_study import Material, Start, costs, equal_time, learn
-from workbench.models.scoring import merged_apart
 from workbench.models.tasks import task_for
 
 ROWS = pd.DataFrame({"context": [f"{a} {b}" for a in ("red", "blue") for b in ("shoes", "coat", "hat")] * 40})
@@ -88,7 +88,7 @@ def test_each_method_is_trained_at_its_best_rate_and_merges(tmp_path: Path) -> N
     assert found.diverged == (1e30,)
     assert found.tokens >= 3000
     assert found.best < 0.5
-    assert merged_apart(found.model, text_rows(material.tokenizer, ROWS), device) < 1e-5
+    assert check_merged(found.model, text_rows(material.tokenizer, ROWS), device) <= SAME == 1e-5
     again = learn(
         Start("tiny", 3, seed=1), "lora", {"rank": 4}, rates, material, 3000,
         settings=settings, device=device, place=tmp_path.joinpath,

@@ -20,7 +20,7 @@ from transformers import (
 
 from workbench.models import processes
 from workbench.models.checkpoints import STATE, Keeper, ended, kept, last_checkpoint, opened
-from workbench.models.compiled import CompileError, compiled
+from workbench.models.compiled import CompileError, compiled, frozen
 from workbench.models.device import Device
 from workbench.models.loop import (
     Batches,
@@ -90,8 +90,7 @@ def train(
         ProcessError: one of the processes ended before its time.
 
     """
-    if max(device.processes, processes.count()) > 1 and any(isinstance(each, Pruning) for each in callbacks):
-        raise TrainingError("A search trains in one process: set processes to 1.")  # the trial is this process's
+    _check_together(model, settings, max(device.processes, processes.count()), callbacks)
     if device.processes > 1:
         torch.nn.Module.to(model, "cpu")  # from where each process takes it to its own GPU
         alone = partial(
@@ -120,6 +119,19 @@ def train(
             raise type(error)(f"{error} {kept(checkpoints, folder)}") from error
     model.eval()
     return _result(trainer, batches.tokens())
+
+
+def _check_together(
+    model: PreTrainedModel, settings: TrainSettings, many: int, callbacks: Sequence[TrainerCallback]
+) -> None:
+    """See that what a training is to do goes together, before it begins."""
+    if many > 1 and any(isinstance(each, Pruning) for each in callbacks):  # whose trial is this process's
+        raise TrainingError("A search trains in one process: set processes to 1.")
+    if settings.compile and settings.gradient_checkpointing and frozen(model):
+        raise TrainingError(
+            "PyTorch cannot compile layers that are frozen and computed twice: set compile or gradient_checkpointing "
+            "to false, or freeze no layers."
+        )
 
 
 def _description(
