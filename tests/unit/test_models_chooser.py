@@ -13,7 +13,7 @@ from workbench.models import base
 from workbench.models.chooser import ChoiceError, Limits, candidates, choose
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY
-from workbench.models.loop import TrainingError, TrainSettings
+from workbench.models.loop import Diverged, TrainingError, TrainSettings
 from workbench.models.method_study import Material, Setup, Start
 
 ROWS = pd.DataFrame({"context": [f"{a} {b}" for a in ("red", "blue") for b in ("shoes", "coat", "hat")] * 30})
@@ -37,7 +37,7 @@ class Told:
         self.asked.append(tokens)
         found = self.losses[tokens]
         if found < 0:
-            raise TrainingError("The loss became infinite.")
+            raise Diverged("The loss became infinite.")
         return found
 
 
@@ -84,6 +84,15 @@ def test_what_diverges_is_out_and_said_so() -> None:
         chosen({"wild": Told({100: -1})})
     with pytest.raises(ChoiceError, match="no candidate to choose from"):
         chosen({})
+
+
+def test_what_fails_otherwise_did_not_diverge(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> float:
+        raise TrainingError("A mpnet knows no gradient checkpointing.")
+
+    monkeypatch.setattr(Told, "loss", fails)
+    with pytest.raises(TrainingError, match="knows no gradient checkpointing"):
+        chosen({"a": Told({}), "b": Told({})})
 
 
 def test_real_candidates_are_measured(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from test_models_training import toy_pairs, tune, weights
 from transformers import AlbertConfig
 
 from workbench.models import base, methods
-from workbench.models.compiled import CompileError, compiled
+from workbench.models.compiled import CompileError, compiled, frozen
 from workbench.models.device import choose_device
-from workbench.models.loop import TrainSettings
+from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.private import Budget, PrivacyError, train_privately
 from workbench.models.tasks import Task
 
@@ -36,6 +36,18 @@ def test_a_training_is_the_same(tmp_path):
     last = base.load_classifier(tmp_path / "compiled" / f"checkpoint-{other.best_step}")
     for name, weight in weights(model).items():
         torch.testing.assert_close(weights(last)[name], weight)
+
+
+def test_frozen_layers_are_not_compiled_and_computed_twice(tmp_path):
+    model = base.load_classifier("tiny")
+    model.freeze(1)
+    with pytest.raises(TrainingError, match="PyTorch cannot compile layers that are frozen and computed twice: set"):
+        tune(tmp_path, model=model, compile=True, gradient_checkpointing=True)
+    assert not [*tmp_path.iterdir()], "it had begun"
+    assert not frozen(base.load_classifier("tiny"))
+    model = base.load_classifier("tiny")
+    methods.adapt(model, "lora")
+    assert not frozen(model), "each layer has something that is trained"
 
 
 def test_copies_are_not_compiled():

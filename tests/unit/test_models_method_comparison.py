@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from workbench.metrics.classification import pr_auc
-from workbench.models import base, comparison, method_comparison
+from workbench.models import base, comparison, merging, method_comparison
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY
 from workbench.models.loop import TrainSettings
@@ -73,7 +73,7 @@ def test_a_summary_is_over_seeds(trained: method_comparison.Trained) -> None:
 
 
 def test_weights_that_do_not_merge_are_not_compared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(method_comparison, "merged_apart", lambda *_: 0.5)
+    monkeypatch.setattr(merging, "merged_apart", lambda *_: 0.5)
     with pytest.raises(MethodError, match=r"score otherwise, by up to 0\.5"):
         train_all(made(tmp_path), {"lora": {}}, {"others": [1e-2]}, {"equal tokens": {"lora": 500}}, ROWS)
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from workbench.models import base
+from workbench.models import base, method_study
 from workbench.models.device import choose_device
 from workbench.models.finetuning import text_rows, training_batches
 from workbench.models.loop import TrainingError, TrainSettings
+from workbench.models.merging import SAME, check_merged
 from workbench.models.method_study import Material, Setup, Start, budgets, costs, learn, remembered, search_options
-from workbench.models.scoring import merged_apart
 from workbench.models.search import table as trials_of
 from workbench.models.tasks import task_for
 
@@ -103,6 +103,15 @@ def test_full_fine_tuning_may_leave_layers_as_they_are() -> None:
     assert torch.equal(whole.classifier.weight, some.classifier.weight)
 
 
+def test_what_no_rate_would_mend_ends_the_study(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise TrainingError("One single text does not fit into the GPU's memory: shorten it.")
+
+    monkeypatch.setattr(method_study, "fine_tune", fails)
+    with pytest.raises(TrainingError, match="One single text does not fit"):
+        learn(setup, "head", {}, [1e-3, 1e-2], 500)
+
+
 def test_each_method_is_trained_at_its_best_rate_and_merges(setup: Setup) -> None:
     rates = [1e-7, 1e-2, 1e30]
     found = learn(setup, "lora", {"rank": 4}, rates, 3000)
@@ -110,7 +119,7 @@ def test_each_method_is_trained_at_its_best_rate_and_merges(setup: Setup) -> Non
     assert found.diverged == (1e30,)
     assert found.tokens >= 3000
     assert found.best < 0.5
-    assert merged_apart(found.model, text_rows(setup.material.tokenizer, ROWS), setup.device) < 1e-5
+    assert check_merged(found.model, text_rows(setup.material.tokenizer, ROWS), setup.device) <= SAME == 1e-5
     again = learn(setup, "lora", {"rank": 4}, rates, 3000)
     assert again.best == found.best, "what was trained is trained again, and otherwise"
 

@@ -1,5 +1,6 @@
 """The objectives of pretraining: what is hidden, what is guessed, and that a model learns by each of them."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,16 @@ def test_guesses_are_judged_in_halves_where_memory_is_full(objective: str, devic
     monkeypatch.setattr(model, "forward", limited)
     assert numbers(model, device=device) == pytest.approx(whole, rel=1e-5)
     assert sorted(seen) == [1, 1, 2, 2, 3, 3, 6]
+
+
+@pytest.mark.parametrize("objective", ["mlm", "contrastive"])
+def test_checkpoints_that_other_rows_chose_are_not_resumed(objective: str, tokenizer: Any, tmp_path: Path) -> None:
+    material = TEXTS if objective == "mlm" else pairs()
+    half = len(material) // 2
+    held = Held(material, material[: half // 2], material[half // 2 : half])
+    other = replace(held, choosing=material[half:])
+    found = [learned(objective, "tiny", tokenizer, each, tmp_path, 1e-3).result.best for each in (held, other)]
+    assert found[1] == learned(objective, "tiny", tokenizer, other, tmp_path / "fresh", 1e-3).result.best != found[0]
 
 
 def test_a_gpt_without_padding_goes_on_learning(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_weights_that_score_otherwise_once_merged_are_refused(tmp_path: Path, mo
         return merged
 
     monkeypatch.setattr(methods, "merge", corrupt)
-    with pytest.raises(PrivacyError, match="score otherwise, by up to"):
+    with pytest.raises(methods.MethodError, match="score otherwise, by up to"):
         trained(tmp_path, Budget(8.0, DELTA), steps=3)
 
 

@@ -1,5 +1,6 @@
 """One training in several processes: the same curve and weights as in one, and errors that come up as they were."""
 
+import json
 import os
 import pickle
 import shutil
@@ -17,16 +18,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from test_models_training import WORDS, assert_equal, sealed, toy_pairs, weights
-from transformers import BertConfig, TrainerCallback
+from transformers import AlbertConfig, BertConfig, TrainerCallback
 
 from workbench import temporary
 from workbench.models import base, methods, processes
+from workbench.models.checkpoints import last_checkpoint
+from workbench.models.compiled import CompileError
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY, fine_tune, training_batches
-from workbench.models.loop import TrainingError, TrainSettings
+from workbench.models.loop import Diverged, TrainingError, TrainSettings
 from workbench.models.pretraining import Amount, pretrain
 from workbench.models.pretraining.material import Held
 from workbench.models.private import Budget, PrivacyError, train_privately
+from workbench.models.saving import SaveError
+from workbench.models.search import Pruning
 from workbench.models.tracking import UNTRACKED, Tracker
 from workbench.models.training import _arguments
 
@@ -113,7 +118,7 @@ def compare_all(folder: Path) -> None:
         if processes.number() == 0:
             keep(folder, name, model, result)
         elif name == "a full memory":
-            assert result.micro_batches > 1, "the other process's memory was full, not this one's"
+            assert result.parts > 1, "the other process's memory was full, not this one's"
     with pytest.raises(TrainingError, match="The loss became infinite or NaN at step"):  # in both, or one would wait
         tuned(folder / "nan", settings=TrainSettings(learning_rate=1e30, clip=0.0, warmup=0.0))
 
@@ -139,9 +144,11 @@ def alone(tmp_path_factory) -> Path:
 
 
 def test_a_notebook_starts_them_and_has_the_trained_model(alone, tmp_path):
-    model, result = tuned(sealed(tmp_path), many=2)
+    model, result = tuned(sealed(tmp_path), many=2, limit=3)
     assert_same(kept(alone, "alone"), (result.curve, weights(model)))
     assert not model.training
+    assert result.parts > 1
+    assert result.seconds > 0
 
 
 SCRIPT = f"""
@@ -189,6 +196,52 @@ def test_an_error_of_a_process_comes_up(how, said):
         assert 'raise KeyError("no such thing")' in raised.value.__notes__[0]
 
 
+@pytest.mark.parametrize(
+    ("told", "kind", "said"),
+    [
+        (
+            [("SaveError", 2.0, "Could not be written."), ("KeyError", 1.0, "'x'")],
+            processes.ProcessError,
+            "KeyError in a",
+        ),
+        ([("SaveError", 1.0, "Could not be written."), ("RuntimeError", 2.0, "closed")], SaveError, "^Could not be"),
+        ([("Diverged", 2.0, "NaN. checkpoint-4 is kept"), ("Diverged", 1.0, "NaN.")], Diverged, "checkpoint-4 is kept"),
+    ],
+)
+def test_the_earliest_error_is_the_reason(told, kind, said, tmp_path):
+    for place, (name, at, text) in enumerate(told):
+        report = {"at": at, "type": name, "text": text, "trace": ""}
+        (tmp_path / f"error-{place}.json").write_text(json.dumps(report))
+    with pytest.raises(kind, match=said):
+        raise processes._reason(tmp_path, [1, 1], (SaveError, Diverged))
+
+
+class Hinders(TrainerCallback):
+    """Something stands where the second process is to write its random numbers."""
+
+    def on_evaluate(self, args, state, control, **_):
+        if processes.number() == 1:
+            Path(args.output_dir, f"checkpoint-{state.global_step}", "rng_state_1.pth").mkdir(parents=True)
+
+
+def test_a_checkpoint_that_another_process_cannot_write_is_told_as_such(tmp_path):
+    with pytest.raises(SaveError, match=r"The checkpoint-\d+ could not be written to .* \(.*Is a directory\)"):
+        tuned(tmp_path, many=2, callbacks=[Hinders()])
+    assert not last_checkpoint(tmp_path)
+    assert not [*tmp_path.glob("checkpoint-*")], "the half that was written takes room"
+
+
+def test_a_model_that_cannot_be_compiled_is_told_by_its_processes(tmp_path):
+    small = AlbertConfig(**base.TINY, embedding_size=16, vocab_size=30522)
+    with pytest.raises(CompileError, match="The layers of a albert are not known"):
+        tuned(tmp_path, many=2, start=small, settings=replace(SETTINGS, compile=True))
+
+
+def test_a_search_has_one_process(tmp_path):
+    with pytest.raises(TrainingError, match="A search trains in one process: set processes to 1"):
+        tuned(tmp_path, many=2, callbacks=[Pruning(None, "log_loss")])
+
+
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_none_outlives_who_started_it(sent):
     script = (
@@ -226,7 +279,8 @@ class Breaks(TrainerCallback):
 def test_a_broken_off_training_goes_on_as_if_it_had_not_been(tmp_path):
     """Each process draws its own dropout, which goes on where it was."""
     unbroken, _ = tuned(tmp_path / "unbroken", many=2, start="tiny")
-    assert len(list((tmp_path / "unbroken" / "events").iterdir())) == 1  # one process writes the curves
+    [curve] = (tmp_path / "unbroken" / "events").iterdir()  # one process writes it
+    assert f".{os.getpid()}." not in curve.name, "written anew afterwards, so that all its steps have one time"
     (tmp_path / "broken").mkdir()
     with pytest.raises(TrainingError, match=r"^broken off checkpoint-[0-9]+ is kept in "):
         tuned(sealed(tmp_path / "broken"), many=2, start="tiny", callbacks=[Breaks()])

@@ -104,6 +104,11 @@ def test_pretraining_that_did_not_help_is_said_plainly():
     assert len(show.before_after(table).axes) == 2
 
 
+def test_batches_that_were_cut_are_said():
+    assert show.in_parts(1) == ""
+    assert show.in_parts(4).startswith("Batches were computed in up to 4 parts, for the memory did not hold them whole")
+
+
 def test_figures_show_every_model(results):
     splits, _, probabilities, table = results
     figure = show.comparison_figure(table)

@@ -11,7 +11,7 @@ import pytest
 from workbench.models import base
 from workbench.models.device import choose_device
 from workbench.models.finetuning import fine_tune, training_batches
-from workbench.models.loop import TrainingError, TrainSettings
+from workbench.models.loop import Diverged, TrainingError, TrainSettings
 from workbench.models.methods import Adaptation
 from workbench.models.search import Pruning, SearchError, check, importance, search, table
 from workbench.models.tasks import task_for
@@ -94,13 +94,21 @@ def test_a_training_that_is_behind_is_cut_short(tmp_path: Path) -> None:
 def test_a_training_that_diverges_is_a_trial_cut_short(tmp_path: Path) -> None:
     def run(drawn: dict[str, Any], trial: Any) -> float:
         if drawn["rate"] > 0.1:
-            raise TrainingError("The loss became infinite.")
+            raise Diverged("The loss became infinite.")
         return valley(drawn, trial)
 
     rows = table(search(RANGES, run, trials=12, storage=tmp_path / "search.db", seed=1))
     assert len(rows) == 12
     assert rows["cut short"].any()
     assert (rows.loc[rows["cut short"], "rate"] > 0.1).all()
+
+
+def test_what_no_rate_would_mend_ends_the_search(tmp_path: Path) -> None:
+    def run(drawn: dict[str, Any], trial: Any) -> float:
+        raise TrainingError("One single text does not fit into the GPU's memory: shorten it.")
+
+    with pytest.raises(TrainingError, match="One single text does not fit"):
+        search(RANGES, run, trials=2, storage=tmp_path / "search.db", seed=1)
 
 
 def test_trials_of_another_question_do_not_count(tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ from workbench.governance.access.checkpoints import SealedCheckpoints
 from workbench.governance.access.kms import Tampered
 from workbench.governance.access.vault import Vault
 from workbench.models import base, loop, training
-from workbench.models.checkpoints import MARK, last_checkpoint
+from workbench.models.checkpoints import MARK, last_checkpoint, training_folder
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY, PLAIN, fine_tune, task_loss, training_batches
-from workbench.models.loop import TrainingError, TrainSettings
+from workbench.models.loop import Diverged, TrainingError, TrainSettings
 from workbench.models.methods import Adaptation
+from workbench.models.saving import SaveError, saving
 from workbench.models.tracking import UNTRACKED
 from workbench.models.training import train
 
@@ -45,7 +46,9 @@ def toy_pairs(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
-def tune(folder: Path, *, device=None, model=None, pairs=None, tracker=UNTRACKED, adaptation=PLAIN, **settings):
+def tune(
+    folder: Path, *, device=None, model=None, pairs=None, valid=None, tracker=UNTRACKED, adaptation=PLAIN, **settings
+):
     device = device or choose_device("fp32", threads=1)
     tokenizer = base.load_tokenizer("tiny")
     model = model or base.load_classifier("tiny", seed=5)
@@ -59,7 +62,8 @@ def tune(folder: Path, *, device=None, model=None, pairs=None, tracker=UNTRACKED
     )
     chosen = TrainSettings(**{"learning_rate": 1e-3, "evaluations": 4, "patience": 4, "seed": 7, **settings})
     how = {"settings": chosen, "device": device, "checkpoints": folder, "tracker": tracker}
-    result = fine_tune(model, tokenizer, batches, toy_pairs(120, 2), adaptation=adaptation, **how)
+    valid = toy_pairs(120, 2) if valid is None else valid
+    result = fine_tune(model, tokenizer, batches, valid, adaptation=adaptation, **how)
     return model, result
 
 
@@ -214,6 +218,60 @@ def test_checkpoints_of_other_settings_are_not_resumed(tmp_path):
     assert_equal(first, weights(tune(tmp_path / "fresh", learning_rate=5e-4)[0]))
 
 
+@pytest.mark.parametrize("there", ["notes.txt", "checkpoint-7/model.safetensors", "checkpoint-best/model.safetensors"])
+@pytest.mark.parametrize("marked", [False, True])
+def test_nothing_but_own_checkpoints_is_removed(tmp_path, there, marked):
+    if marked:
+        (tmp_path / MARK).write_text("another training")
+    path = tmp_path / there
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("of somebody")
+    if marked and "checkpoint-7" in there:  # of another training, and so no more of use
+        assert training_folder(tmp_path, "this one") == tmp_path
+        assert [*tmp_path.iterdir()] == [tmp_path / MARK]
+        return
+    said = rf"The checkpoints cannot lie in {tmp_path}, for it holds something else \({there.split('/')[0]}\): name a"
+    with pytest.raises(SaveError, match=said):
+        tune(tmp_path)
+    assert path.read_text() == "of somebody"
+
+
+def test_an_error_of_the_training_is_not_told_as_one_of_the_curve(tmp_path):
+    class Reading(TrainerCallback):
+        def on_step_end(self, *_, **__):
+            (tmp_path / "not there").read_text()
+
+    with pytest.raises(FileNotFoundError, match="not there"):
+        tune(tmp_path / "checkpoint", adaptation=Adaptation([Reading()]))
+
+
+def test_only_what_writing_fails_of_is_told_as_a_full_disk(tmp_path):
+    for error in (RuntimeError("Connection closed by peer"), torch.OutOfMemoryError("CUDA out of memory")):
+        with pytest.raises(type(error), match=str(error)), saving("The model", tmp_path):
+            raise error
+    with pytest.raises(SaveError, match="The model could not be written to"), saving("The model", tmp_path):
+        torch.save({}, tmp_path / "no such folder" / "optimizer.pt")
+
+
+@pytest.mark.parametrize("other", ["rows", "labels", "weights"])
+def test_checkpoints_that_other_rows_chose_are_not_resumed(unbroken, tmp_path, other):
+    tune(tmp_path)
+    valid = toy_pairs(120, 9 if other == "rows" else 2)
+    if other == "labels":
+        valid["label"] = 1 - valid["label"]
+    if other == "weights":
+        valid["weight"] = np.linspace(1, 9, len(valid))
+    judged = tune(tmp_path, valid=valid)[1].curve["eval_log_loss"].dropna()
+    assert judged.iloc[-1] != unbroken[1].curve["eval_log_loss"].iloc[-1]
+    np.testing.assert_array_equal(judged, tune(tmp_path / "fresh", valid=valid)[1].curve["eval_log_loss"].dropna())
+
+
+def test_what_does_not_judge_does_not_make_it_another_training(tmp_path, monkeypatch):
+    tune(tmp_path)
+    monkeypatch.setattr("transformers.Trainer.train", lambda *a, **k: pytest.fail("it trained again"))
+    tune(tmp_path, valid=toy_pairs(120, 2).assign(user_id="another"))
+
+
 def test_checkpoints_of_other_frozen_layers_are_not_resumed(tmp_path):
     tune(tmp_path)
     frozen = base.load_classifier("tiny", seed=5)
@@ -254,7 +312,7 @@ def test_nan_stops_with_a_sentence(where, what, tmp_path):
         model.classifier.weight.data.fill_(float("nan"))
     else:
         model.classifier.weight.register_hook(lambda gradient: gradient * float("inf"))
-    with pytest.raises(TrainingError, match=f"The {what} became infinite or NaN at step 1 of"):
+    with pytest.raises(Diverged, match=f"The {what} became infinite or NaN at step 1 of .* No checkpoint had been"):
         tune(tmp_path, model=model)
 
 
@@ -276,8 +334,8 @@ def test_a_full_gpu_memory_halves_the_parts_and_goes_on(tmp_path):
     small.forward = limited
     _, first = tune(tmp_path / "whole", model=whole, learning_rate=1e-4)
     _, second = tune(tmp_path / "small", model=small, learning_rate=1e-4)
-    assert first.micro_batches == 1
-    assert second.micro_batches >= 4
+    assert first.parts == 1
+    assert second.parts >= 4
     losses = [result.curve["loss"].to_numpy() for result in (first, second)]
     np.testing.assert_allclose(*losses, rtol=2e-3)
 
@@ -306,6 +364,32 @@ def test_a_text_that_does_not_fit_as_it_is_judged_is_said(tmp_path):
     model.forward = lambda **batch: forward(**batch) if model.training else full()
     with pytest.raises(TrainingError, match="One single text does not fit into the GPU's memory: shorten it"):
         tune(tmp_path, model=model)
+
+
+class Slow(TrainerCallback):
+    """As on a slow machine."""
+
+    def on_step_begin(self, _args, state, *_, **__):
+        time.sleep(0.5 if state.global_step == 5 else 0)
+
+
+def test_seconds_and_parts_are_those_of_all_attempts(tmp_path):
+    model = base.load_classifier("tiny", seed=5)
+    forward = model.forward
+
+    def limited(*args, **inputs):
+        if model.training and len(inputs["input_ids"]) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(*args, **inputs)
+
+    model.forward = limited
+    with pytest.raises(KeyboardInterrupt):
+        tune(tmp_path, model=model, adaptation=Adaptation([Slow(), Stop()]))
+    resumed, ended = (tune(tmp_path)[1] for _ in range(2))
+    assert resumed.parts == ended.parts >= 4
+    assert resumed.seconds > 0.5
+    assert ended.seconds == pytest.approx(resumed.seconds, rel=0.2)
+    assert ended.tokens == resumed.tokens >= 6000
 
 
 def test_it_learns_in_bf16(tmp_path):

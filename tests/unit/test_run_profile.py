@@ -10,7 +10,7 @@ from workbench.run.project import InputError, Project
 @pytest.fixture
 def two(toy: ToyProject) -> ToyProject:
     toy.notebook("01_a", parameters="size = 3\nrate = 0.5\n")
-    toy.notebook("02_b", parameters='size = 4\nname = "x"\n', needs=("01_a",))
+    toy.notebook("02_b", parameters='size = 4\nname = "x"\nkept = {"days": 2}\n', needs=("01_a",))
     return toy
 
 
@@ -23,6 +23,16 @@ def test_common_reaches_every_notebook_that_has_the_name_and_a_section_wins(two:
     profile = load(two, **{"02_b": {"size": 9}, "common": {"size": 7, "name": "y"}})
     assert profile.values == {"01_a": {"size": 7}, "02_b": {"size": 9, "name": "y"}}
     assert profile.parameters("01_a") == {"profile": "toy", "seed": 1, "size": 7, "rate": 0.5}
+
+
+def test_what_a_record_leaves_out_stays_as_it_was(toy: ToyProject) -> None:
+    toy.notebook(
+        "01_a", parameters='users = {"valid": 60, "test": 150, "of": {"a": 1, "b": 2}}\ncompared = {"full": {}}\n'
+    )
+    toy.profile(common={"users": {"valid": 5}}, **{"01_a": {"users": {"of": {"b": 3}}, "compared": {"lora": {"r": 4}}}})
+    profile = load_profile(Project.find(toy.root), "toy", ("01_a.users={test: 7}",))
+    assert profile.values["01_a"]["users"] == {"valid": 5, "test": 7, "of": {"a": 1, "b": 3}}
+    assert profile.values["01_a"]["compared"] == {"lora": {"r": 4}}, "a map of names is the user's own"
 
 
 def test_expected_seconds_and_order(two: ToyProject) -> None:
@@ -44,6 +54,7 @@ def test_a_path_names_a_profile_too(two: ToyProject) -> None:
         ({"common": {"seeed": 3}}, r"common: no notebook has a parameter 'seeed', did you mean 'seed'\?"),
         ({"01_aa": {"size": 3}}, r"toy.yaml: 01_aa: no notebook of this profile .*did you mean '01_a'\?"),
         ({"comon": {"size": 3}}, r"did you mean 'common'\?"),
+        ({"02_b": {"kept": {"dayz": 3}}}, r"toy.yaml: 02_b: kept has no key 'dayz', did you mean 'days'\?: use days"),
         ({"01_a": {"size": "3"}}, r"toy.yaml: 01_a: size: '3' is text \(str\), not int"),
         ({"common": {"rate": "1e-4"}}, "write 1.0e-4"),
         ({"common": {"run_dir": "x"}}, "'run_dir' is set by the runner"),

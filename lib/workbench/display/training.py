@@ -120,6 +120,16 @@ def _number(name: str, value: Any) -> str:
     return f"{value:,.0f}" if name == "perplexity" else f"{value:.1%}"
 
 
+def in_parts(parts: int) -> str:
+    """That a training's batches were cut, in a sentence; nothing where they were not. parts: of a `TrainResult`."""
+    if parts == 1:
+        return ""
+    return (
+        f"Batches were computed in up to {parts} parts, for the memory did not hold them whole: the gradients are the "
+        "same, and it took longer."
+    )
+
+
 def learned_finetuning(table: pd.DataFrame, report: pd.DataFrame, error: Mapping[str, float]) -> str:
     """What the comparison says, as Markdown, whichever model wins.
 

@@ -7,10 +7,12 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase
 
 MULTIPLE = 8  # rows are padded to a multiple of 8, the width of the vector units
+JUDGED = ("text", "context", "candidate", "label", "weight")  # what counts of a table that judges a training
 HALF = re.compile("[\ud800-\udfff]")  # half of a character of UTF-16, which stands for nothing alone
 
 
@@ -178,11 +180,13 @@ def special_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int]:
 
 
 def digest_of(*parts: Any) -> str:
-    """A digest of arrays, lists of rows of numbers, and words."""
+    """A digest of arrays, tables, lists of rows of numbers, and words."""
     digest = sha256()
     for part in parts:
         if isinstance(part, str):
             digest.update(part.encode())
+        elif isinstance(part, pd.DataFrame):
+            digest.update(f"{[*part]}".encode() + pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
         elif isinstance(part, np.ndarray):
             digest.update(f"{part.dtype}{part.shape}".encode() + np.ascontiguousarray(part).tobytes())
         else:
@@ -190,6 +194,13 @@ def digest_of(*parts: Any) -> str:
             numbers = np.fromiter((number for row in part for number in row), dtype=np.int64, count=int(lengths.sum()))
             digest.update(lengths.tobytes() + numbers.tobytes())
     return digest.hexdigest()
+
+
+def identity_of(rows: pd.DataFrame | Sequence[str]) -> str:
+    """A digest of what a training is judged by: texts, or a table's texts, labels and weights."""
+    if not isinstance(rows, pd.DataFrame):
+        rows = pd.DataFrame({"text": list(rows)})
+    return digest_of(rows[[name for name in JUDGED if name in rows]])
 
 
 def _sizes(texts: Sequence[Sequence[int]]) -> np.ndarray:

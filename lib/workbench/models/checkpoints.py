@@ -6,6 +6,7 @@ process, and each that is whole is handed to the keeper, which may encrypt it, a
 
 import hashlib
 import json
+import re
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ from workbench.models.saving import SaveError, saving
 
 MARK = "training.sha256"
 STATE = "trainer_state.json"
+OWN = re.compile(r"checkpoint-\d+")
 SUMS = "sha256.json"  # of a checkpoint's files, written last: one that has it, and is as it says, is whole
 
 
@@ -68,14 +70,32 @@ def opened(
 
 
 def training_folder(folder: Path, digest: str) -> Path:
-    """The folder, emptied where it holds another training's checkpoints."""
+    """The folder, without the checkpoints of another training.
+
+    Raises:
+        SaveError: the folder holds something else, or cannot be written to.
+
+    """
     mark = folder / MARK
     if not mark.exists() or mark.read_text() != digest:
-        shutil.rmtree(folder, ignore_errors=True)
         with saving("The checkpoints", folder):
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            _remove_others(folder)
             mark.write_text(digest)
     return folder
+
+
+def _remove_others(folder: Path) -> None:
+    """Remove another training's checkpoints; without its mark they may be somebody else's."""
+    found = sorted(path for path in folder.iterdir() if path.name != MARK)
+    own = [path for path in found if (folder / MARK).exists() and path.is_dir() and OWN.fullmatch(path.name)]
+    if odd := [path.name for path in found if path not in own]:
+        raise SaveError(
+            f"The checkpoints cannot lie in {folder}, for it holds something else ({odd[0]}): name a folder that is "
+            "new, empty, or of earlier checkpoints alone."
+        )
+    for path in own:
+        shutil.rmtree(path)
 
 
 def _bring_back(keeper: Keeper, folder: Path, digest: str) -> None:
@@ -115,7 +135,7 @@ class _Keeping(TrainerCallback):
 
 @contextmanager
 def writing(checkpoint: Path) -> Iterator[None]:
-    """As long as Trainer writes a checkpoint: then it is made whole, or, where the disk is full, makes room again.
+    """As long as Trainer writes a checkpoint: then it is made whole, or, where that fails, makes room again.
 
     Raises:
         SaveError: it could not be written.
@@ -125,7 +145,7 @@ def writing(checkpoint: Path) -> Iterator[None]:
         with saving(f"The {checkpoint.name}", checkpoint.parent):
             yield
             _write_sums(checkpoint)
-    except SaveError:
+    except Exception:
         shutil.rmtree(checkpoint, ignore_errors=True)
         raise
 

@@ -16,7 +16,7 @@ import pandas as pd
 from workbench.models import base
 from workbench.models.baseline import TfidfModel, fit_tfidf
 from workbench.models.finetuning import pair_scorer
-from workbench.models.loop import TrainingError
+from workbench.models.loop import Diverged
 from workbench.models.method_study import Material, Setup, Start, learn
 
 LINEAR = "tfidf"
@@ -179,5 +179,5 @@ def _cost(candidate: Candidate, rows: pd.DataFrame, limits: Limits) -> dict[str,
 def _loss(candidate: Candidate, tokens: int) -> float:
     try:
         return candidate.loss(tokens)
-    except TrainingError:
+    except Diverged:
         return float("inf")

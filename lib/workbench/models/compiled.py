@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch._dynamo
+from torch import nn
 from torch._dynamo.exc import TorchDynamoException
 from transformers import PreTrainedModel
 
@@ -29,10 +30,7 @@ def compiled(model: PreTrainedModel) -> Iterator[None]:
         CompileError: this machine, or this model, does not let itself be compiled.
 
     """
-    try:
-        layers = methods.blocks(model)
-    except StopIteration as error:
-        raise CompileError(f"The layers of a {model.config.model_type} are not known: set compile to false.") from error
+    layers = _layers(model)
     with torch._dynamo.config.patch(recompile_limit=SHAPES):
         for layer in layers:
             layer.compile()
@@ -47,3 +45,15 @@ def compiled(model: PreTrainedModel) -> Iterator[None]:
         finally:
             for layer in layers:
                 layer._compiled_call_impl = None  # as it is in a layer that never was; PyTorch has no word for it
+
+
+def frozen(model: PreTrainedModel) -> bool:
+    """Whether one of the layers has nothing that is trained."""
+    return not all(any(value.requires_grad for value in layer.parameters()) for layer in _layers(model))
+
+
+def _layers(model: PreTrainedModel) -> nn.ModuleList:
+    try:
+        return methods.blocks(model)
+    except StopIteration as error:
+        raise CompileError(f"The layers of a {model.config.model_type} are not known: set compile to false.") from error

@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from workbench.models.base import check_match
-from workbench.models.batching import TextRows, digest_of, plan_batches
+from workbench.models.batching import TextRows, digest_of, identity_of, plan_batches
 from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
@@ -164,7 +164,7 @@ def fine_tune(
         checkpoints=checkpoints,
         tracker=tracker,
         callbacks=adaptation.callbacks,
-        what=repr(task),
+        what=f"{task!r} {identity_of(valid)}",
         resumes=adaptation.resumes,
     )
 

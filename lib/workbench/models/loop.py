@@ -11,9 +11,11 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 
 from workbench.models import processes
+from workbench.models.account import Account
 from workbench.models.checkpoints import writing
 from workbench.models.device import Device
 from workbench.models.parts import TOO_LONG, MemoryFullError, split
+from workbench.models.saving import saving
 
 Batch = dict[str, torch.Tensor]
 Loss = Callable[[torch.nn.Module, Batch], torch.Tensor]
@@ -27,6 +29,10 @@ MAKERS = {"cuda": 2}  # processes that make the next batches meanwhile; on a CPU
 
 class TrainingError(RuntimeError):
     """A training that cannot go on; the message says at which step, why, and what to try."""
+
+
+class Diverged(TrainingError):  # noqa: N818  (it names what happened)
+    """A training whose loss, gradient or number on valid became infinite or NaN: a lower learning rate may help."""
 
 
 class Batches(Protocol):
@@ -90,7 +96,7 @@ class BatchTrainer(Trainer):
         wrap: Wrap | None,
     ) -> None:
         self.loss, self.evaluate_model, self.settings, self.compute = loss, evaluate, settings, device
-        self.parts, self.whole = 1, bool(getattr(batches, "whole", False))
+        self.whole = bool(getattr(batches, "whole", False))
         self.last: dict[str, torch.Tensor] = {}  # loss and gradient of the last step
         optimizer: torch.optim.Optimizer = torch.optim.AdamW(
             _groups(model, settings), lr=settings.learning_rate, fused=True
@@ -101,11 +107,21 @@ class BatchTrainer(Trainer):
             arguments,
             train_dataset=batches,
             eval_dataset=batches,  # never read: `evaluate` below does its own
-            callbacks=callbacks,
+            callbacks=[Account(), *callbacks],
             optimizers=(optimizer, None),
         )
         self.remove_callback(PrinterCallback)
         self.model_accepts_loss_kwargs = False  # or processes would count their labels together at each step
+
+    @property
+    def account(self) -> Account:
+        """What this training has used; going on from a checkpoint, transformers puts another in its place."""
+        return next(each for each in self.callback_handler.callbacks if isinstance(each, Account))
+
+    @property
+    def parts(self) -> int:
+        """Into how many a batch is cut."""
+        return self.account.parts
 
     def get_train_dataloader(self) -> DataLoader[Batch]:
         """Every process goes through the batches in their order; transformers would deal them out instead."""
@@ -135,7 +151,7 @@ class BatchTrainer(Trainer):
         while (total := self._step(model, batch)) is None:
             model.zero_grad()
             torch.cuda.empty_cache()
-            self.parts *= 2
+            self.account.parts *= 2
         self.last["loss"] = total
         return total
 
@@ -185,18 +201,18 @@ class BatchTrainer(Trainer):
         return self.last["gradient"]
 
     def _see_finite(self) -> None:
-        """Raise TrainingError if the last step's loss or gradient was not finite.
+        """Raise Diverged if the last step's loss or gradient was not finite.
 
         It is looked at before anything else is made of that step, but only then: to look at it at once would have a
         GPU stand idle at each step, until it is told what comes next.
         """
         for what, value in self.last.items():
             if not torch.isfinite(value):
-                raise TrainingError(self._not_finite(what))
+                raise self._not_finite(what)
 
-    def _not_finite(self, what: str) -> str:
+    def _not_finite(self, what: str) -> Diverged:
         step = self.state.global_step
-        return (
+        return Diverged(
             f"The {what} became infinite or NaN at step {step} of {self.state.max_steps}, on batches[{step - 1}]: "
             f"try a learning rate below {self.settings.learning_rate:g}, or precision fp32."
         )
@@ -207,16 +223,16 @@ class BatchTrainer(Trainer):
         numbers = self.evaluate_model(self.model)
         metrics = {f"eval_{name}": value for name, value in processes.from_first(lambda: numbers).items()}
         if not np.isfinite(metrics[f"eval_{self.args.metric_for_best_model}"]):
-            raise TrainingError(self._not_finite(f"{self.args.metric_for_best_model} on valid"))
+            raise self._not_finite(f"{self.args.metric_for_best_model} on valid")
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         self._see_finite()
-        if not self.args.should_save:  # the first process does
-            return super()._save_checkpoint(model, trial)
-        with writing(Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")):
+        checkpoint = Path(str(self.args.output_dir), f"checkpoint-{self.state.global_step}")
+        first = self.args.should_save  # it makes the checkpoint whole; each other process adds its random numbers
+        with writing(checkpoint) if first else saving(f"The {checkpoint.name}", checkpoint.parent):
             super()._save_checkpoint(model, trial)
 
     def _save_rng_state(self, output_dir: str) -> None:

@@ -14,11 +14,10 @@ from workbench.models import methods
 from workbench.models.classifier import TextClassifier
 from workbench.models.comparison import METRICS, calibrated
 from workbench.models.finetuning import pair_scorer, text_rows
+from workbench.models.merging import check_merged
 from workbench.models.method_study import Setup, learn
-from workbench.models.scoring import merged_apart
 from workbench.models.tasks import check_differ
 
-SAME = 1e-3  # merged and unmerged logits differ by rounding alone
 CHECKED = 1000  # pairs by which they are compared
 
 Probabilities = Mapping[str, np.ndarray]  # subject → [seeds, pairs]
@@ -153,12 +152,6 @@ def _repeated(
 
 
 def _apart(setup: Setup, model: TextClassifier) -> float:
-    """How far the logits are from those of the merged model."""
+    """How far the logits are from those of the merged model; an error where that is more than rounding."""
     texts = text_rows(setup.material.tokenizer, setup.material.valid.head(CHECKED))
-    apart = merged_apart(model, texts, setup.device)
-    if apart > SAME:
-        raise methods.MethodError(
-            f"Merged into the base model the weights score otherwise, by up to {apart:.2g}: they are not those that "
-            "were trained. Do not use this model; check the version of peft."
-        )
-    return apart
+    return check_merged(model, texts, setup.device)

@@ -19,7 +19,7 @@ from workbench.models.checkpoints import Keeper
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.finetuning import LabelledBatches, fine_tune, task_loss, training_batches
-from workbench.models.loop import Batch, Loss, TrainingError, TrainSettings
+from workbench.models.loop import Batch, Diverged, Loss, TrainSettings
 from workbench.models.search import Pruning, Ranges, search
 from workbench.models.tasks import Task
 
@@ -183,7 +183,7 @@ def learn(
                 settings=replace(setup.settings, learning_rate=rate), device=setup.device,
                 checkpoints=setup.place(f"{method}-{tokens}-{rate:g}-{start.seed}"),
             )  # fmt: skip
-        except TrainingError:
+        except Diverged:
             if rate == rates[-1] and not found:
                 raise
             diverged.append(rate)

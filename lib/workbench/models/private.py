@@ -27,13 +27,12 @@ from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.finetuning import LabelledBatches, judge, task_loss, text_rows
 from workbench.models.loop import Batch, TrainSettings
-from workbench.models.scoring import merged_apart
+from workbench.models.merging import check_merged
 from workbench.models.tasks import Task, check_differ
 from workbench.models.training import TrainResult, train
 
 METHODS = ("head", "lora", "adapter")
 FEWEST = 32  # expected rows of a batch: below it the noise drowns the gradient, and an empty batch is not unheard of
-SAME = 1e-4  # merged and unmerged scores differ by rounding alone
 CHECKED = 64  # rows by which they are compared
 
 
@@ -320,10 +319,5 @@ def _sound(
     ]
     if not moved:
         raise PrivacyError("The private training moved no weight: its result is the base model's, and not to be used.")
-    if not methods.METHODS[method].merges:
-        return
-    if (apart := merged_apart(model, texts, device)) > SAME:
-        raise PrivacyError(
-            f"Merged into the base model the weights score otherwise, by up to {apart:.2g}: they are not those that "
-            "were trained. Do not use this model; check the versions of opacus and peft."
-        )
+    if methods.METHODS[method].merges:
+        check_merged(model, texts, device)

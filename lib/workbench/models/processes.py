@@ -237,18 +237,21 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _reason(folder: Path, codes: list[int | None], known: tuple[type[Exception], ...]) -> Exception:
-    """Why a process failed: who was killed, or else the first that knows; the others tell of nothing but its end."""
+    """Why a process failed: who was killed, or else the earliest error; later ones tell of nothing but its end.
+
+    Where several processes met the same, the one of the lowest number says it: the first knows what is kept.
+    """
     told = [json.loads(path.read_text()) for path in sorted(folder.glob("error-*.json"))]
     kinds = {kind.__name__: kind for kind in known}
-    understood = next((error for error in told if error["type"] in kinds), None)
+    earliest = min(told, key=lambda error: error["at"], default={"type": ""})["type"]
     silent = [place for place, code in enumerate(codes) if code and not (folder / _report(place)).exists()]
-    if understood and -signal.SIGKILL not in codes:
-        return kinds[understood["type"]](understood["text"])
+    first: dict[str, Any] = next((error for error in told if error["type"] == earliest), {})
+    if earliest in kinds and -signal.SIGKILL not in codes:
+        return kinds[earliest](first["text"])
     if silent:
         code = codes[silent[0]] or 0
         how = f"signal {-code}" + " (out of memory?)" * (code == -signal.SIGKILL) if code < 0 else f"exit code {code}"
         return ProcessError(f"Process {silent[0] + 1} of {len(codes)} of the training was ended by {how}.")
-    first = min(told, key=lambda error: error["at"])
     error = ProcessError(f"{first['type']} in a process of the training: {first['text']}")
     error.add_note(first["trace"])
     return error

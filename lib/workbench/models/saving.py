@@ -1,5 +1,6 @@
 """Saving what may not fit on the disk: it is said in a sentence, and what was there before stays as it was."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from safetensors import SafetensorError
 
 from workbench import temporary
 
+# what PyTorch's writer says of itself: it has no kind of error of its own
+WRITER = re.compile("inline_container|PytorchStreamWriter|iostream error|Parent directory .* does not exist")
 WEIGHTS = (".safetensors", ".bin", ".pt")  # without its weights a folder is no model: they are moved last
 
 
@@ -20,12 +23,14 @@ class SaveError(RuntimeError):
 def saving(what: str, folder: Path) -> Iterator[None]:
     """Turn what goes wrong when `what` is written to a folder into a `SaveError`.
 
-    A full disk comes as an OSError, from safetensors as its own error, and from PyTorch as a RuntimeError that does not
-    name it: so the room that is left there is named too.
+    A full disk comes as an OSError, from safetensors as its own error, and from PyTorch's writer as a RuntimeError that
+    does not name it: so the room that is left there is named too. Any other RuntimeError is not of writing.
     """
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, RuntimeError) and not WRITER.search(str(error)):
+            raise
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         free, why = shutil.disk_usage(there).free / 1e6, str(error).strip().partition("\n")[0]
         raise SaveError(

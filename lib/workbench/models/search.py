@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from transformers import TrainerCallback
 
-from workbench.models.loop import TrainingError
+from workbench.models.loop import Diverged
 from workbench.spelling import nearest
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _run(run: Callable[[dict[str, Any], "optuna.Trial"], float], drawn: dict[str
 
     try:
         return run(drawn, trial)
-    except TrainingError as error:
+    except Diverged as error:
         raise optuna.TrialPruned(str(error)) from error
 
 

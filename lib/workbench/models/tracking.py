@@ -18,6 +18,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerState
 
+from workbench.models.saving import saving
 from workbench.spelling import nearest
 
 TRACKED = ("loss", "learning_rate", "grad_norm")  # and all that begins with eval_
@@ -68,9 +69,32 @@ class Tracker:
 
     @contextmanager
     def recording(self, **settings: Any) -> Iterator["Curve"]:
-        """A run that ends with the block, as failed if an error leaves the block; what it gives is the Trainer's."""
-        with OPENED[self.kind](self.folder.resolve(), self.run, {**self.settings, **settings}) as write:
-            yield Curve(write)
+        """A run that ends with the block, as failed if an error leaves the block; what it gives is the Trainer's.
+
+        Raises:
+            SaveError: the curve cannot be written.
+
+        """
+        inside: BaseException | None = None
+        try:
+            with OPENED[self.kind](self.folder.resolve(), self.run, {**self.settings, **settings}) as write:
+                try:
+                    yield Curve(self._saving(write))
+                except BaseException as error:
+                    inside = error
+                    raise
+        except OSError as error:
+            if error is inside:  # of the training: it is told as it is
+                raise
+            with saving("The curve", self.folder):
+                raise
+
+    def _saving(self, write: Write) -> Write:
+        def saved(step: int, numbers: Mapping[str, float]) -> None:
+            with saving("The curve", self.folder):
+                write(step, numbers)
+
+        return saved
 
 
 class Curve(TrainerCallback):

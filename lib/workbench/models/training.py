@@ -1,6 +1,5 @@
 """One training: where it begins or goes on, what it keeps, shows and leaves."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -21,17 +20,27 @@ from transformers import (
 
 from workbench.models import processes
 from workbench.models.checkpoints import STATE, Keeper, ended, kept, last_checkpoint, opened
-from workbench.models.compiled import compiled
+from workbench.models.compiled import CompileError, compiled, frozen
 from workbench.models.device import Device
-from workbench.models.loop import Batches, BatchTrainer, Evaluate, Loss, TrainingError, TrainSettings, Wrap
-from workbench.models.saving import SaveError, saving
+from workbench.models.loop import (
+    Batches,
+    BatchTrainer,
+    Diverged,
+    Evaluate,
+    Loss,
+    TrainingError,
+    TrainSettings,
+    Wrap,
+)
+from workbench.models.saving import SaveError
+from workbench.models.search import Pruning
 from workbench.models.tracking import UNTRACKED, Tracker
 from workbench.models.unpadded import without_padding
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training left: its curve (one row a logged step), and what it used."""
+    """What a training left: its curve (one row a logged step), and what it used, all its attempts together."""
 
     curve: pd.DataFrame
     steps: int
@@ -39,7 +48,7 @@ class TrainResult:
     best: float
     best_step: int
     seconds: float
-    micro_batches: int
+    parts: int  # into which the largest batches were cut, as the memory was full; 1 for none
 
 
 def train(
@@ -66,21 +75,22 @@ def train(
     with the same threads and precision, the weights come out as they would have unbroken. Checkpoints of another
     training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer, which
     may look at the gradient of each row: so their padding stays. `what` says what else makes it another training: the
-    task, constants of the loss. With `resumes` False a training that was broken off starts anew, because something of
-    it is in no checkpoint. `tracker` shows the curve as it grows.
+    task, constants of the loss, the rows that it is judged by. With `resumes` False a training that was broken off
+    starts anew, because something of it is in no checkpoint. `tracker` shows the curve as it grows.
 
     Called by each of several processes (see `processes`) it is one training of them all; with a device of several
     processes it starts them. Rows of a batch are then shared out, so that the curve is that of one process, but for
     rounding and for dropout, which each process draws for itself.
 
     Raises:
-        TrainingError: it cannot go on; the last good checkpoint stays where it is.
-        SaveError: a checkpoint cannot be written; the one before stays where it is.
+        TrainingError: it cannot begin, or go on; the last good checkpoint stays where it is.
+        Diverged: its loss, gradient or number on valid became infinite or NaN.
+        SaveError: a checkpoint, or the curve, cannot be written; the checkpoint before stays where it is.
         CompileError: the model is to be compiled, and cannot be here.
         ProcessError: one of the processes ended before its time.
 
     """
-    start = time.perf_counter()
+    _check_together(model, settings, max(device.processes, processes.count()), callbacks)
     if device.processes > 1:
         torch.nn.Module.to(model, "cpu")  # from where each process takes it to its own GPU
         alone = partial(
@@ -88,7 +98,8 @@ def train(
             device=replace(device, processes=1), checkpoints=checkpoints, tracker=tracker,
             callbacks=callbacks, wrap=wrap, what=what, resumes=resumes,
         )  # fmt: skip
-        processes.run(device.processes, alone, device.threads, (TrainingError, SaveError))
+        processes.run(device.processes, alone, device.threads, (TrainingError, Diverged, SaveError, CompileError))
+    records = processes.number() == 0 and device.processes == 1  # of those that this one started the first did
     _set_dropout(model, settings.dropout)
     told = {**asdict(settings), "steps": len(batches), "device": device.device.type, "precision": device.precision}
     tensors = [*batches[0].values(), *model.state_dict().values()]
@@ -98,19 +109,29 @@ def train(
         called: list[Any] = [EarlyStoppingCallback(settings.patience), *keeping, *callbacks]
         trainer = BatchTrainer(model, arguments, batches, loss, evaluate, settings, device, called, wrap)
         try:
-            with (tracker if processes.number() == 0 else UNTRACKED).recording(**told) as curve:
+            with (tracker if records else UNTRACKED).recording(**told) as curve:
                 trainer.add_callback(curve)
                 _to_the_end(trainer, device, resumes, padding=wrap is not None)
                 curve.follow(trainer.state)
         except TrainingError as error:
             if processes.number():  # what is kept is the first process's to say
                 raise
-            raise TrainingError(f"{error} {kept(checkpoints, folder)}") from error
-        except OSError:  # of a checkpoint it is said already
-            with saving("The curve", tracker.folder):
-                raise
+            raise type(error)(f"{error} {kept(checkpoints, folder)}") from error
     model.eval()
-    return _result(trainer, batches.tokens(), time.perf_counter() - start)
+    return _result(trainer, batches.tokens())
+
+
+def _check_together(
+    model: PreTrainedModel, settings: TrainSettings, many: int, callbacks: Sequence[TrainerCallback]
+) -> None:
+    """See that what a training is to do goes together, before it begins."""
+    if many > 1 and any(isinstance(each, Pruning) for each in callbacks):  # whose trial is this process's
+        raise TrainingError("A search trains in one process: set processes to 1.")
+    if settings.compile and settings.gradient_checkpointing and frozen(model):
+        raise TrainingError(
+            "PyTorch cannot compile layers that are frozen and computed twice: set compile or gradient_checkpointing "
+            "to false, or freeze no layers."
+        )
 
 
 def _description(
@@ -128,6 +149,7 @@ def _to_the_end(trainer: BatchTrainer, device: Device, resumes: bool, *, padding
     checkpoint = processes.from_first(lambda: last_checkpoint(Path(str(trainer.args.output_dir))))
     if checkpoint and ended(checkpoint):
         trainer.state = TrainerState.load_from_json(f"{checkpoint}/{STATE}")
+        trainer._load_callback_state()
         trainer._load_best_model()
         return
     if device.processes > 1:
@@ -189,7 +211,7 @@ def _arguments(folder: Path, steps: int, better: str, settings: TrainSettings, d
     return arguments
 
 
-def _result(trainer: "BatchTrainer", tokens: np.ndarray, seconds: float) -> TrainResult:
+def _result(trainer: BatchTrainer, tokens: np.ndarray) -> TrainResult:
     state = trainer.state
     return TrainResult(
         curve=_curve(state.log_history, tokens),
@@ -197,8 +219,8 @@ def _result(trainer: "BatchTrainer", tokens: np.ndarray, seconds: float) -> Trai
         tokens=int(tokens[: state.global_step].sum()),
         best=float(state.best_metric or 0.0),
         best_step=int(state.best_global_step or 0),
-        seconds=seconds,
-        micro_batches=trainer.parts,
+        seconds=trainer.account.seconds,
+        parts=trainer.parts,
     )
 
 

@@ -118,7 +118,8 @@ def check_name(name: str, names: Mapping[str, Any], where: str, who_lacks: str) 
 def typed(value: Any, default: Any, where: str) -> Any:
     """`value` in the type of `default`: an int becomes a float where one is wanted, nothing else is converted.
 
-    A list's elements and a dict's values are checked against those of the default.
+    A list's elements and a dict's values are checked against those of the default, and so are the keys of a dict that
+    is a record (see `is_record`).
 
     Raises:
         InputError: the type is another; the message begins with `where`.
@@ -135,10 +136,30 @@ def typed(value: Any, default: Any, where: str) -> Any:
     if kind is dict:
         for key in value:
             typed(key, "", f"{where}, key {key!r}")
+            if is_record(default) and key not in default:
+                raise InputError(f"{where} has no key '{key}'{nearest(key, default)}: use {', '.join(default)}")
         first = next(iter(default.values()), None)
         items = ((key, item, default.get(key, first)) for key, item in value.items())
         return {key: item if like is None else typed(item, like, f"{where}, key '{key}'") for key, item, like in items}
     return value
+
+
+def is_record(default: Any) -> bool:
+    """Whether a default is a dict whose keys are fixed.
+
+    The keys of an empty dict are the user's own, and so are those of one that holds nothing but lists or dicts: names
+    of methods, each with what belongs to it.
+    """
+    return isinstance(default, dict) and not all(isinstance(value, list | dict) for value in default.values())
+
+
+def completed(value: Any, before: Any, default: Any) -> Any:
+    """A checked value, of a record with what it had `before` under the keys that `value` leaves out."""
+    if not is_record(default):
+        return value
+    return {
+        key: completed(value[key], before[key], like) if key in value else before[key] for key, like in default.items()
+    }
 
 
 def _example(default: list, item: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from workbench.run.parameters import Notebook, check_name, typed
+from workbench.run.parameters import Notebook, check_name, completed, typed
 from workbench.run.project import InputError, Project
 from workbench.spelling import nearest
 
@@ -151,8 +151,8 @@ def _merged(
         every = {known: None for notebook in stages.values() for known in notebook.defaults}
         check_name(str(name), every, where, "no notebook has a" if section == "common" else f"{section} has no")
         for stage in having:
-            checked = typed(value, notebooks[stage].defaults[name], f"{where}: {name}")
-            merged.setdefault(stage, {})[name] = checked
+            default, given = notebooks[stage].defaults[name], merged.setdefault(stage, {})
+            given[name] = completed(typed(value, default, f"{where}: {name}"), given.get(name, default), default)
     return merged
 
 

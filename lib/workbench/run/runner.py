@@ -14,7 +14,7 @@ from typing import Any
 from workbench import temporary
 from workbench.artifacts import HashCache, StageError, read_json
 from workbench.run import index, report, reuse
-from workbench.run.parameters import Notebook, check_name, typed
+from workbench.run.parameters import Notebook, check_name, completed, typed
 from workbench.run.process import StageProcess
 from workbench.run.profile import Profile, load_profile
 from workbench.run.progress import Progress
@@ -124,7 +124,9 @@ def _resumed(project: Project, profile: Profile, options: Options) -> Plan:
         for name, value in recorded.items():
             if name != "profile":
                 check_name(name, defaults, where, f"{stage} now has no")
-                values.setdefault(stage, {})[name] = typed(value, defaults[name], f"{where}: {name}")
+                default = defaults[name]  # it may have gained a key since
+                checked = typed(value, default, f"{where}: {name}")
+                values.setdefault(stage, {})[name] = completed(checked, default, default)
     todo, hashes = list(record["todo"]), HashCache(project.outputs)
     while todo and reuse.intact(run.stage(todo[0]), hashes):
         todo.pop(0)

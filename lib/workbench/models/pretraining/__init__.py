@@ -14,6 +14,7 @@ import pandas as pd
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from workbench.models import base, finetuning
+from workbench.models.batching import identity_of
 from workbench.models.checkpoints import Keeper
 from workbench.models.device import Device
 from workbench.models.loop import Batches, Evaluate, Loss, TrainSettings
@@ -116,7 +117,7 @@ def pretrain(
     before = judge(model)
     result = train(
         model, batches, loss, choose, better=better, settings=settings, device=device, checkpoints=checkpoints,
-        tracker=tracker,
+        tracker=tracker, what=f"{objective} {identity_of(held.choosing)}",
     )  # fmt: skip
     table = pd.DataFrame({"before": before, "after": judge(model)}).T
     # the head of a classification knows classes that are of no later use
