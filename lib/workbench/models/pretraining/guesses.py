@@ -1,4 +1,4 @@
-"""How well a language model guesses, whatever it guesses: hidden words or next ones."""
+"""How well tokens are guessed, hidden ones or next ones: by a language model, and by who knows only their frequency."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,7 @@ from workbench.models.loop import Batch, Batches
 
 Guess = Callable[[torch.nn.Module, Batch], tuple[torch.Tensor, torch.Tensor]]
 """A model and a batch → logits (guesses × vocabulary, float32) and what was right (guesses)."""
+UNSEEN = 0.1  # how often a token of the vocabulary is counted that train never has: a shop uses a small part of it
 
 
 @torch.inference_mode()
@@ -30,6 +31,20 @@ def judge(model: torch.nn.Module, batches: Batches, guess: Guess, accuracy: str,
         loss += float(cross_entropy(logits, truth, reduction="sum"))
         right += int((logits.argmax(-1) == truth).sum())
         guessed += len(truth)
+    return _numbers(loss, right, guessed, accuracy)
+
+
+def blind_numbers(counts: np.ndarray, truth: np.ndarray, accuracy: str) -> dict[str, float]:
+    """The same numbers of who gives every token its share of train, wherever it is to be guessed (a unigram model).
+
+    counts: how often train has each token of the vocabulary; truth: what is right at each place. Raises as `judge`.
+    """
+    shares = (counts + UNSEEN) / (counts + UNSEEN).sum()
+    loss, right = -np.log(shares[truth]).sum(), (truth == counts.argmax()).sum()
+    return _numbers(float(loss), int(right), len(truth), accuracy)
+
+
+def _numbers(loss: float, right: int, guessed: int, accuracy: str) -> dict[str, float]:
     if not guessed:
         raise ValueError(
             "The texts that are held out hold no word that the tokenizer knows, so that none can be guessed: see to "
