@@ -6,8 +6,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from workbench.display.style import MUTED, PALETTE, taken
 from workbench.models.comparison import CONSTANT
@@ -38,10 +39,11 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
         rows = models[models["metric"] == metric].set_index("subject")
         _intervals(axis, rows.drop(index=CONSTANT, errors="ignore"), FORMS[metric])
         if CONSTANT in rows.index:
-            axis.axvline(rows.loc[CONSTANT, "value"], color=MUTED, ls="--", lw=1, label=CONSTANT)
-        axis.set(title=NAMES[metric], xlabel="higher is better")
+            axis.axvline(rows.loc[CONSTANT, "value"], color=MUTED, ls="--", lw=1)
+        axis.set(title=NAMES[metric], xlabel="higher is better; dashed: a constant")
+        if FORMS[metric].endswith("%"):
+            axis.xaxis.set_major_formatter(PercentFormatter(1))
     axes[0, 0].invert_yaxis()
-    axes[0, 0].legend(loc="lower left")
     return taken(figure)
 
 
@@ -52,7 +54,7 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     table: rows of `models.comparison.reliability_table`.
     """
     figure, axis = plt.subplots(figsize=(6.4, 4.4))
-    positive = table[["predicted", "observed"]].where(lambda values: values > 0).stack()
+    positive: Any = table[["predicted", "observed"]].where(lambda values: values > 0).stack()
     bottom, top = positive.min() / 2, positive.max()
     for (subject, rows), color in zip(table.groupby("subject", sort=False), PALETTE, strict=False):
         seen, empty = rows[rows["observed"] > 0], rows[rows["observed"] == 0]
@@ -63,10 +65,8 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
         axis.plot([], [], "v", color=MUTED, mfc="none", label="a bin without a positive")
     axis.plot([bottom, top], [bottom, top], "--", color=MUTED, lw=1, zorder=0, label="predicted = observed")
     axis.set(xscale="log", yscale="log", xlabel="predicted rate", ylabel="observed rate")
-    for side in (axis.xaxis, axis.yaxis):  # within a decade or two labels of every step would lie on each other
-        side.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
-        side.set_major_formatter(StrMethodFormatter("{x:g}"))
-        side.set_minor_formatter(NullFormatter())
+    for side in (axis.xaxis, axis.yaxis):
+        _log_labels(side, top / bottom)
     axis.set_title("Of pairs given p, what share is positive?")
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return taken(figure)
@@ -92,7 +92,7 @@ def precision_recall_figure(curves: pd.DataFrame, report: pd.DataFrame) -> Figur
     )  # fmt: skip
     axis.set(yscale="log", xlabel="recall", ylabel="precision", xlim=(0, 1), title="Precision and recall, natural rate")
     axis.set_ylim(bottom=bottom)
-    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    _log_labels(axis.yaxis, 1 / bottom)
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return taken(figure)
 
@@ -112,11 +112,10 @@ def slices_figure(by_slice: pd.DataFrame, overall: Mapping[str, float]) -> Figur
         at = rows["slice"].map(place)
         axis.hlines(at, rows["low"], rows["high"], color=PALETTE[0], lw=2)
         axis.plot(rows["value"], at, "o", color=PALETTE[0])
-        axis.axvline(overall[metric], color=MUTED, ls="--", lw=1, label="all pairs")
-        axis.set(title=title)
+        axis.axvline(overall[metric], color=MUTED, ls="--", lw=1)
+        axis.set(title=title, xlabel="dashed: all pairs")
     axes[0, 0].set_yticks(range(len(names)), [f"{name} ({users:,} users)" for name, users in names.items()])
     axes[0, 0].invert_yaxis()
-    axes[0, 1].legend(loc="best")
     return taken(figure)
 
 
@@ -146,6 +145,7 @@ def cost_figure(costs: pd.DataFrame, table: pd.DataFrame) -> Figure:
         axis.axhline(0.5, color=MUTED, ls="--", lw=1, label=CONSTANT)
         axis.set(xscale="log", xlabel=what)
         axis.margins(x=0.15)
+        _log_labels(axis.xaxis, values.max() / values.min())
     axes[0].set(ylabel=NAMES["roc_auc"])
     axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return taken(figure)
@@ -231,3 +231,10 @@ def _intervals(axis: Axes, rows: pd.DataFrame, form: str) -> None:
         axis.plot(row.value, row.subject, "o", color=color, ms=8)
         axis.annotate(f"{row.value:{form}}", (row.value, row.subject), (0, 9), textcoords="offset points", ha="center")
     axis.margins(x=0.2, y=0.35)
+
+
+def _log_labels(side: Axis, times: float) -> None:
+    """Plain labels that do not lie on each other, on a log scale whose end is so many times its beginning."""
+    side.set_major_locator(LogLocator(subs=(1, 2, 5) if times < 100 else (1,), numticks=8))
+    side.set_major_formatter(StrMethodFormatter("{x:g}"))
+    side.set_minor_formatter(NullFormatter())
