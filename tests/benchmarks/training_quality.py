@@ -32,11 +32,11 @@ from workbench.models.training import train
 from . import textbook
 from .record import FOLDER, record
 from .textbook import LENGTH, Textbook
-from .training_speed import DATA
+from .training_speed import BATCH_TOKENS, DATA, DROPOUT
 
 RATES = {"finetuning": {"ours": 2e-4, "textbook": 2e-4}, "mlm": {"ours": 3e-4, "textbook": 2e-4}}
 PASSES = {"finetuning": 2, "mlm": 1}  # over the texts of train
-HEAD, BATCH_TOKENS = 5.0, 1024
+HEAD = 5.0
 Split = Mapping[str, pd.DataFrame]
 
 
@@ -95,7 +95,11 @@ JUDGED: dict[str, Callable[..., np.ndarray]] = {"finetuning": classified, "mlm":
 def cell(what: str, way: str, split: Split, seed: int, device: Device, folder: Path) -> dict[str, Any]:
     """One training by one way: right (of each text, or hidden word) and seconds; as kept, if it was measured before."""
     rate, passes = RATES[what][way], PASSES[what]
-    code = Path(textbook.__file__).read_text() if way == "textbook" else f"{HEAD} {BATCH_TOKENS} {device.precision}"
+    code = (
+        Path(textbook.__file__).read_text()
+        if way == "textbook"
+        else f"{HEAD} {BATCH_TOKENS} {DROPOUT} {device.precision}"
+    )
     known = hashlib.sha256(f"{code} {rate} {passes} {torch.__version__}".encode()).hexdigest()[:12]
     kept = folder / f"{what}-{way}-{seed}-{known}.json"
     if not kept.is_file():
@@ -140,7 +144,7 @@ def _textbook(
 
 
 def _ours(model: Any, batches: Any, loss: Any, rate: float, seed: int, device: Device) -> None:
-    settings = TrainSettings(learning_rate=rate, head_factor=HEAD, evaluations=1, seed=seed, dropout=0.0)
+    settings = TrainSettings(learning_rate=rate, head_factor=HEAD, evaluations=1, seed=seed, dropout=DROPOUT)
     with tempfile.TemporaryDirectory() as folder:
         train(
             model, batches, loss, lambda _: {"loss": 0.0}, better="loss", settings=settings, device=device,

@@ -113,10 +113,35 @@ def test_precision_is_measured_once_a_machine(tmp_path, monkeypatch):
 
 def test_a_remembered_precision_holds_for_auto_only(monkeypatch):
     monkeypatch.setattr("workbench.models.device.bf16_gain", lambda: pytest.fail("it measured again"))
-    kept = choose_device("auto", 1, remembered="bf16")
+    kept = choose_device("auto", 1, {"precision": "bf16"})
     assert (kept.precision, "as an earlier attempt chose" in kept.reason) == ("bf16", True)
-    asked = choose_device("fp32", 1, remembered="bf16")
+    asked = choose_device("fp32", 1, {"precision": "bf16"})
     assert (asked.precision, "as the parameters ask" in asked.reason) == ("fp32", True)
+
+
+@pytest.mark.parametrize(("slower", "chosen"), [(1.1, 4), (1.3, 2)])
+def test_fewer_threads_are_taken_where_they_are_clearly_faster(tmp_path, monkeypatch, slower, chosen):
+    given, asked, busy = torch.get_num_threads(), [], [10.0, 90.0]
+    seconds = {4: slower, 2: 1.0, 1: 2.0}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("workbench.models.device.psutil.cpu_percent", lambda _: busy.pop())
+    monkeypatch.setattr(
+        "workbench.models.device._seconds", lambda _, threads: asked.append(threads) or seconds[threads]
+    )
+    try:
+        torch.set_num_threads(4)
+        assert choose_device("fp32").threads == 4  # a busy machine is not asked
+        assert choose_device("fp32").threads == chosen
+        assert set(asked) == {4, 2, 1}
+        torch.set_num_threads(4)
+        again = choose_device("fp32")
+        assert ("of 4, which would be slower" in again.reason) == (chosen < 4)
+        assert len(asked) == 45  # it measured once
+        assert choose_device("fp32", threads=3).threads == torch.get_num_threads() == 3
+        assert choose_device("fp32", 0, {"threads": 1}).threads == torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(given)
 
 
 def test_a_cpu_without_a_gain_stays_with_fp32(tmp_path, monkeypatch):

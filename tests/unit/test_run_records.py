@@ -3,9 +3,11 @@
 import io
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -100,6 +102,37 @@ def with_metrics(toy: ToyProject, run: str, value: float, seed: int) -> Run:
     headline = ["fusion/ndcg@10", "fusion/ndcg@10[cold]", "text/auc", "gone/ndcg@10"]
     Run(folder.parent).write(headline=headline, parameters={"01_a": {"seed": seed, "size": 3}})
     return Run(folder.parent)
+
+
+def test_a_grid_is_told_over_its_seeds(toy: ToyProject) -> None:
+    made = [(day, seed, size) for day, (seed, size) in enumerate([(1, 3), (2, 3), (3, 3), (1, 9), (1, 3)], start=1)]
+    runs = []
+    for day, seed, size in made:
+        runs.append(with_metrics(toy, f"2026010{day}T000000Z-toy", day / 10, seed))
+        runs[-1].write(combination={"common.seed": seed, "01_a.size": size})
+    rows = {(row.of, row.metric): row for row in compare.over_seeds(reversed(runs))}
+    three = rows["01_a.size=3", "fusion/ndcg@10"]
+    mean, error = np.mean([0.2, 0.3, 0.5]), np.std([0.2, 0.3, 0.5], ddof=1) / 3**0.5  # the newest with seed 1 counts
+    assert (three.stage, three.seeds, three.mean) == ("01_a", 3, pytest.approx(mean))
+    assert (three.low, three.high) == pytest.approx((mean - 4.302653 * error, mean + 4.302653 * error))
+    assert rows["01_a.size=3", "fusion/ndcg@10[cold]"].mean == pytest.approx(mean / 2)
+    one = rows["01_a.size=9", "fusion/ndcg@10"]
+    assert (one.seeds, one.mean) == (1, 0.4)
+    assert np.isnan([one.low, one.high]).all()
+    assert not any(metric == "text/auc" for _, metric in rows)  # it was never measured
+
+
+def test_seeds_are_shown_by_name(toy: ToyProject, workbench: Callable[..., int], capsys) -> None:
+    for seed in (1, 2):
+        run = with_metrics(toy, f"2026010{seed}T000000Z-toy", seed / 10, seed)
+        run.write(combination={"common.seed": seed})
+    assert workbench("seeds", "toy", "cold") == 0
+    shown = capsys.readouterr().out
+    assert "fusion/ndcg@10[cold]" in shown
+    assert "0.075" in shown
+    assert "fusion/ndcg@10 " not in shown
+    assert workbench("seeds", "toy", "warm") == 2
+    assert "no ok run of profile 'toy' has such a metric" in capsys.readouterr().err
 
 
 def test_headline_and_index(toy: ToyProject) -> None:

@@ -132,16 +132,21 @@ def load_encoder(where: str | Path | PreTrainedConfig, seed: int = 0) -> PreTrai
     return _load(AutoModel, where, seed)
 
 
-def load_classifier(where: str | Path | PreTrainedConfig, seed: int = 0, outputs: int = 0) -> TextClassifier:
-    """The encoder under a linear head of so many logits; a head that `where` lacks starts from `seed`.
+def load_classifier(
+    where: str | Path | PreTrainedConfig, seed: int = 0, outputs: int = 0, scale: float | None = None
+) -> TextClassifier:
+    """The encoder under a head of so many logits; a head that `where` lacks starts from `seed`.
 
     outputs: 0 takes the head that a saved classifier has, and one logit for a bare encoder. For two classes one logit,
     P(label = 1) = σ(w·h + b), is the same model as two with half the head's parameters, and what Platt's calibration
     expects.
+    scale: of a new head of cosines (see `prototypes`), in place of a linear one.
     """
     config = _config(where)
     if outputs or "TextClassifier" not in (config.architectures or []):
         config.num_labels = outputs or 1
+    if scale is not None:
+        config.head_scale = scale
     return _load(TextClassifier, where, seed, config)
 
 

@@ -1,6 +1,7 @@
 """The classifier of texts and pairs: any encoder, what of it is read, and which of its layers are trained."""
 
 import torch
+from torch.nn import functional
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
@@ -8,7 +9,10 @@ from workbench.models import methods
 
 
 class TextClassifier(PreTrainedModel):
-    """A linear head W·h + b on an encoder; h is the mean over a text's tokens, or over the candidate's of a pair.
+    """A head W·h + b on an encoder; h is the mean over a text's tokens, or over the candidate's of a pair.
+
+    With `head_scale` s in its config the head tells classes by angles alone: s · cos(w, h) for each row w of W, which
+    `prototypes` starts from the classes' means (Chen et al. 2019, A Closer Look at Few-shot Classification).
 
     Why not [CLS], as transformers' own classifiers: MiniLM was trained to be read by the mean of its tokens, and its
     [CLS] says next to nothing until a long training has taught it to. In the minute or two that a CPU has, the mean
@@ -30,7 +34,8 @@ class TextClassifier(PreTrainedModel):
         self.supports_gradient_checkpointing = encoder.supports_gradient_checkpointing
         setattr(self, self.base_model_prefix, encoder)
         self.dropout = torch.nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1))
-        self.classifier = torch.nn.Linear(config.hidden_size, int(config.num_labels or 1))
+        self.scale: float | None = getattr(config, "head_scale", None)
+        self.classifier = torch.nn.Linear(config.hidden_size, int(config.num_labels or 1), bias=self.scale is None)
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad = not name.startswith("pooler.")
         self.post_init()
@@ -51,7 +56,14 @@ class TextClassifier(PreTrainedModel):
         single = token_type_ids.amax(1, keepdim=True) == 0
         h = mean_over(hidden, torch.where(single, 1, token_type_ids) * attention_mask)
         with torch.autocast(h.device.type, enabled=False):  # in bf16 a logit has 8 bits, and many pairs would tie
-            return SequenceClassifierOutput(logits=self.classifier(self.dropout(h)))
+            return SequenceClassifierOutput(logits=self._head(h))
+
+    def _head(self, h: torch.Tensor) -> torch.Tensor:
+        if self.scale is None:
+            return self.classifier(self.dropout(h))
+        return self.scale * functional.linear(
+            functional.normalize(h, dim=-1), functional.normalize(self.classifier.weight, dim=-1)
+        )
 
     def freeze(self, layers: int) -> None:
         """Keep the weights of the embeddings and of the `layers` lower layers; 0 trains everything.

@@ -1,8 +1,14 @@
-"""Two runs side by side."""
+"""Runs side by side: two of them, or those of a grid that differ in their seeds."""
 
+import math
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from workbench.run.status import Run
+
+SEED = ".seed"
 
 
 def parameters(one: Run, two: Run) -> list[tuple[str, str, str, str]]:
@@ -26,6 +32,45 @@ def metrics(one: Run, two: Run) -> list[tuple[str, str, str, str, str]]:
         difference = f"{right - left:+.4g}" if left is not None and right is not None else ""
         rows.append((stage, name, _shown(left), _shown(right), difference))
     return rows
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A metric over runs that differ in their seeds only; `of` are the other values of their grid."""
+
+    of: str
+    stage: str
+    metric: str
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+
+def over_seeds(runs: Iterable[Run]) -> list[Repeated]:
+    """Each metric's mean over seeds, with Student's 95 % interval for other seeds (NaN where there is one seed).
+
+    runs: of one profile, the newest first; of runs with the same values of the grid only the newest counts.
+    """
+    newest: dict[str, Run] = {}
+    for run in runs:
+        newest.setdefault(str(run.record["combination"]), run)
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for run in reversed(newest.values()):
+        others = [f"{name}={value}" for name, value in run.record["combination"].items() if not name.endswith(SEED)]
+        for (stage, name), value in _by_name(run).items():
+            if value is not None:
+                values.setdefault((", ".join(others), stage, name), []).append(value)
+    return [Repeated(*key, *_student(each), len(each)) for key, each in values.items()]
+
+
+def _student(values: list[float]) -> tuple[float, float, float]:
+    """Mean, lower and upper end."""
+    from scipy import stats  # here: its second is lost on every other command
+
+    mean, n = statistics.fmean(values), len(values)
+    half = float(stats.t.ppf(0.975, n - 1)) * statistics.stdev(values) / math.sqrt(n) if n > 1 else math.nan
+    return mean, mean - half, mean + half
 
 
 def _by_name(run: Run) -> dict[tuple[str, str], float | None]:
