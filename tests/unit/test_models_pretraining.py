@@ -283,7 +283,7 @@ def test_a_blind_guess_has_the_shares_of_train(tokenizer: Any) -> None:
     assert found["loss"] == pytest.approx(-(np.log(0.75) + np.log(0.25)) / 2, abs=0.02)
     assert found["perplexity"] == pytest.approx(np.exp(found["loss"]))
     assert (found["guessed"], found["masked_accuracy"]) == (2, 0.5)
-    uniform = blind_numbers(np.zeros(1000), np.array([milk % 1000, bread % 1000]), "accuracy")
+    uniform = blind_numbers(np.zeros(1000), [np.array([milk % 1000]), np.array([bread % 1000])], "accuracy")
     assert uniform["perplexity"] == pytest.approx(1000)
 
 

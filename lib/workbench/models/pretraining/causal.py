@@ -63,8 +63,8 @@ def causal_blindly(batches: CausalBatches, train: Rows) -> dict[str, float]:
     """The same numbers of who knows only how often each token is in train; see `guesses.blind_numbers`."""
     counts = train.counts(len(batches.tokenizer))
     counts[special_ids(batches.tokenizer)[0]] = 0  # what begins a row is never to be guessed
-    truth = torch.cat([batches[number]["labels"][:, 1:].flatten() for number in range(len(batches))])
-    return blind_numbers(counts, truth[truth != IGNORED].numpy(), "next_accuracy")
+    each = (batches[number]["labels"][:, 1:] for number in range(len(batches)))
+    return blind_numbers(counts, (labels[labels != IGNORED].numpy() for labels in each), "next_accuracy")
 
 
 def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

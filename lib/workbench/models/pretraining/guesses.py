@@ -1,6 +1,6 @@
 """How well tokens are guessed, hidden ones or next ones: by a language model, and by who knows only their frequency."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -34,11 +34,12 @@ def judge(model: torch.nn.Module, batches: Batches, guess: Guess, accuracy: str,
     return _numbers(loss, right, guessed, accuracy)
 
 
-def blind_numbers(counts: np.ndarray, truth: np.ndarray, accuracy: str) -> dict[str, float]:
+def blind_numbers(counts: np.ndarray, truths: Iterable[np.ndarray], accuracy: str) -> dict[str, float]:
     """The same numbers of who gives every token its share of train, wherever it is to be guessed (a unigram model).
 
-    counts: how often train has each token of the vocabulary; truth: what is right at each place. Raises as `judge`.
+    counts: how often train has each token of the vocabulary; truths: what is right, batch by batch. Raises as `judge`.
     """
+    truth = np.concatenate([np.empty(0, dtype=int), *truths])
     shares = (counts + UNSEEN) / (counts + UNSEEN).sum()
     loss, right = -np.log(shares[truth]).sum(), (truth == counts.argmax()).sum()
     return _numbers(float(loss), int(right), len(truth), accuracy)

@@ -134,8 +134,7 @@ def masked_blindly(batches: MaskedBatches, train: Rows) -> dict[str, float]:
     counts = train.counts(len(tokenizer))
     counts[tokenizer.all_special_ids] = 0  # none of them is ever to be guessed
     each = (batches[number] for number in range(len(batches)))
-    truth = torch.cat([batch["labels"][batch["masked"]] for batch in each]).numpy()
-    return blind_numbers(counts, truth, "masked_accuracy")
+    return blind_numbers(counts, (batch["labels"][batch["masked"]].numpy() for batch in each), "masked_accuracy")
 
 
 def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
