@@ -169,6 +169,15 @@ def test_a_stage_may_ask_before_it_reads_and_the_answer_is_on_record(governed, t
     ]  # fmt: skip
 
 
+def test_what_is_known_of_people_is_read_where_there_is_any_and_it_may_be(governed, tmp_path, monkeypatch):
+    stage = Stage(governed.folder.with_name("03_finetuning"))
+    some, none = {"quasi_identifiers": ["age"], "sensitive": []}, {"quasi_identifiers": [], "sensitive": []}
+    officer = custody.guard(stage, "training")
+    assert (officer.traits(some, lambda: "read"), officer.traits(none, lambda: "read")) == ("read", None)
+    as_role("data_scientist", tmp_path, monkeypatch)
+    assert custody.guard(stage, "training").traits(some, lambda: "read") is None
+
+
 def test_users_are_found_by_their_pseudonym(governed):
     officer = custody.here("a person's request", "reidentification")
     alias = pseudonym(officer.secret, "u2")

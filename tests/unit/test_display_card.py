@@ -10,9 +10,12 @@ from bs4 import BeautifulSoup
 from huggingface_hub import ModelCard
 from nbconvert.filters import markdown2html
 
-from workbench.display.card import Card, body, front_matter, inert, page
+from workbench.display.card import Card, body, front_matter, inert, page, settings_of
 from workbench.models import comparison
+from workbench.models.device import choose_device
+from workbench.models.loop import TrainSettings
 from workbench.models.slices import by_slice
+from workbench.models.training import TrainResult
 
 SECTIONS = [
     "What it does and is meant for", "Data", "Base model", "Training", "Metrics on test", "Calibration", "Slices",
@@ -76,10 +79,22 @@ def test_every_number_stands_with_its_interval(card):
     for row in pd.concat(
         [card.metrics, card.report[card.report["class"] == "positive"], card.slices.dropna()]
     ).itertuples():
-        assert f"{row.value:.4g} [{row.low:.4g}, {row.high:.4g}]" in told
+        interval = "(no interval)" if np.isnan(row.low) else f"[{row.low:.4g}, {row.high:.4g}]"
+        assert f"{row.value:.4g} {interval}" in told
     assert "{value:.4g} [{low:.4g}, {high:.4g}] on average".format(**card.error) in told
     for name in ("a", "b", "threshold"):
         assert f"{card.calibration[name]:.4g}" in told
+
+
+def test_a_share_of_none_or_of_all_has_no_interval(card):
+    report = card.report.assign(value=1.0, low=np.nan, high=np.nan)
+    assert "| 1 (no interval) | 1 (no interval) | 1 (no interval) |" in body(replace(card, report=report))
+
+
+def test_the_settings_are_told_with_what_they_came_to():
+    result = TrainResult(pd.DataFrame(), steps=7, tokens=90, best=0.1, best_step=5, seconds=2.0, micro_batches=1)
+    told = settings_of(TrainSettings(learning_rate=3e-4), result, choose_device("fp32", 1), max_length=64)
+    assert (told["learning_rate"], told["max_length"], told["best_step"], told["precision"]) == (3e-4, 64, 5, "fp32")
 
 
 def test_what_was_not_measured_is_said(card):

@@ -4,9 +4,11 @@ from sklearn import metrics as sk
 
 from workbench.metrics.classification import (
     brier,
+    brier_skill,
     calibration_error,
     log_loss,
     pr_auc,
+    precision_recall,
     precision_recall_f1,
     reliability,
     roc_auc,
@@ -71,6 +73,22 @@ def test_replicates_draw_whole_households_and_do_not_depend_on_the_memory_at_onc
 def test_an_interval_leaves_out_draws_without_a_value():
     values = np.append(np.arange(101.0), np.nan)
     assert interval(values, level=0.9) == pytest.approx((5, 95))
+
+
+def test_the_brier_skill_is_the_share_that_is_saved():
+    labels, weights = np.array([1, 0, 0, 0]), np.array([1.0, 2.0, 3.0, 4.0])
+    rate = np.full(4, 0.1)
+    assert brier_skill(labels, labels, weights, reference=rate) == 1
+    assert brier_skill(labels, rate, weights, reference=rate) == 0
+    assert brier_skill(labels, 1 - labels, weights, reference=rate) < 0
+    half = np.array([0.5, 0, 0, 0])
+    assert brier_skill(labels, half, weights, reference=rate) == pytest.approx(1 - 0.25 / (0.81 + 0.01 * 9))
+
+
+def test_precision_and_recall_are_told_where_a_positive_is_found():
+    precision, recall = precision_recall([0, 1, 0, 1, 1], [0.9, 0.8, 0.8, 0.3, 0.1], [1, 1, 2, 1, 1])
+    np.testing.assert_allclose(precision, [1 / 4, 2 / 5, 3 / 6])
+    np.testing.assert_allclose(recall, [1 / 3, 2 / 3, 1])
 
 
 def test_reliability_of_true_and_of_false_probabilities():

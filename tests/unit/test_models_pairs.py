@@ -1,4 +1,5 @@
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -7,11 +8,11 @@ import torch
 from safetensors.torch import save_file
 from scipy.stats import kendalltau
 
-from workbench.models import base
-from workbench.models.baseline import fit_tfidf
+from workbench.models import base, costs
+from workbench.models.baseline import constant, constant_loss, fit_tfidf
 from workbench.models.batching import TextRows, cut_batches, plan_batches
 from workbench.models.calibration import Calibration, calibrate, choose_threshold, platt, sigmoid
-from workbench.models.comparison import classification_report, compare, reliability_table, sample_users
+from workbench.models.comparison import classification_report, compare, reliability_table, sample_users, scored
 from workbench.models.device import Device, choose_device
 from workbench.models.finetuning import BINARY, pair_scorer, task_loss, training_batches
 from workbench.models.parts import MemoryFullError
@@ -422,8 +423,33 @@ def test_tfidf_sees_what_context_and_candidate_share(shop):
     train, valid = shop[shop.user_id.astype(int) < 80], shop[shop.user_id.astype(int) >= 80]
     model, choices = fit_tfidf(train, valid)
     assert choices.loc[choices["log_loss"].idxmin(), ["ngrams", "C"]].tolist() == [model.ngrams, model.C]
+    assert model.seconds > 0
+    nothing = constant_loss(valid)
+    rate = (valid["label"] * valid["weight"]).sum() / valid["weight"].sum()
+    assert nothing == pytest.approx(-rate * np.log(rate) - (1 - rate) * np.log(1 - rate))
+    assert choices["log_loss"].min() < nothing
     table = compare(valid, {"tfidf": model.score(valid)}, draws=20)
     assert table.set_index("metric").loc["roc_auc", "value"] > 0.99
+
+
+def test_models_are_timed_and_weighed(shop):
+    train, valid = shop[shop.user_id.astype(int) < 80], shop[shop.user_id.astype(int) >= 80]
+    model, encoder = fit_tfidf(train, valid)[0], base.load_classifier("tiny")
+
+    def slow(pairs):
+        time.sleep(0.02)
+        return constant(pairs)
+
+    scores = scored({"tfidf": model.score, "tiny": slow}, valid, valid)
+    np.testing.assert_array_equal(scores["tfidf"].test, model.score(valid))
+    table = costs.table({"tfidf": model, "tiny": encoder}, scores, {"tfidf": 2.0, "tiny": 9.0}, {"tiny": 5.0})
+    assert table.loc["tiny", ["pretraining", "training"]].tolist() == [5, 9]
+    assert table.loc["tfidf", "pretraining"] == 0
+    assert table.loc["tiny", "megabytes"] == pytest.approx(4 * encoder.num_parameters() / 1e6)
+    words = sum(map(len, model.vectorizer.vocabulary_))
+    assert table.loc["tfidf", "megabytes"] == pytest.approx((8 * model.regression.coef_.size + words) / 1e6)
+    each = 20 * 1000 / len(valid)
+    assert each <= table.loc["tiny", "milliseconds"] < 3 * each
 
 
 def test_users_are_sampled_whole_and_always_the_same(shop):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,24 @@ from transformers import BertForMaskedLM, DistilBertConfig
 from workbench.models import base
 from workbench.models.device import Device, choose_device
 from workbench.models.loop import TrainSettings
-from workbench.models.pretraining import OBJECTIVES, Amount, Pretrained, pretrain, start
-from workbench.models.pretraining.causal import CausalBatches, causal_loss, causal_numbers
-from workbench.models.pretraining.contrastive import contrastive_loss, contrastive_numbers, paired_batches
-from workbench.models.pretraining.masked import MaskedBatches, masked_logits, masked_loss, masked_numbers
+from workbench.models.pretraining import BLIND, OBJECTIVES, Amount, Pretrained, pretrain, start
+from workbench.models.pretraining.causal import CausalBatches, causal_blindly, causal_loss, causal_numbers
+from workbench.models.pretraining.contrastive import (
+    contrastive_blindly,
+    contrastive_loss,
+    contrastive_numbers,
+    paired_batches,
+)
+from workbench.models.pretraining.guesses import blind_numbers
+from workbench.models.pretraining.masked import (
+    MaskedBatches,
+    masked_blindly,
+    masked_logits,
+    masked_loss,
+    masked_numbers,
+)
 from workbench.models.pretraining.material import Held, material
-from workbench.models.pretraining.rows import held_out_rows, packed_rows, separate_rows, training_rows
+from workbench.models.pretraining.rows import Rows, held_out_rows, packed_rows, separate_rows, training_rows
 from workbench.models.vocabulary import continues, train_tokenizer
 
 THINGS, SIZES = ("milk", "bread", "cheese", "soup"), ("1 gal", "8 oz", "22 lb")
@@ -135,6 +148,12 @@ def test_masked_training_lowers_the_held_out_loss_and_hands_on_the_whole_encoder
     model, result, table = found.model, found.result, found.table
     assert table.loc["before", "loss"] == pytest.approx(np.log(30522), abs=0.3)
     assert table.loc["after", "loss"] < table.loc["before", "loss"] - 2
+    assert table.loc["after", "loss"] < table.loc[BLIND, "loss"] < table.loc["before", "loss"] - 2
+    assert (found.fresh, found.better, found.judged) == ("weights", "loss", table.loc["after", "guessed"])
+    first = result.curve.iloc[0]
+    assert (first["step"], first["tokens"]) == (0, 0)
+    assert first["eval_loss"] == pytest.approx(np.log(30522), abs=0.3)
+    assert first["eval_loss"] > found.blind > result.best
     assert table.loc["after", "masked_accuracy"] > 0.3
     # chosen by the one, judged by the other
     chosen, judged = (
@@ -242,6 +261,9 @@ def test_naming_the_class_of_a_text_is_learned(tokenizer: Any, tmp_path: Path) -
     rows = pd.DataFrame({"context": TEXTS, "label": [text.split()[0] for text in TEXTS]})
     found = learned("classification", "tiny", tokenizer, Held(rows, rows[:12:2], rows[1:12:2]), tmp_path, 3e-3)
     assert found.table.loc["after", "accuracy"] > 0.9 > found.table.loc["before", "accuracy"]
+    assert found.table.loc[BLIND, "log_loss"] == pytest.approx(np.log(len(THINGS)))
+    assert found.blind == pytest.approx(np.log(len(THINGS)))
+    assert found.judged == 6
     base.save_model(found.model, tokenizer, tmp_path / "model")
     assert base.load_masked_lm(tmp_path / "model").bert.embeddings.word_embeddings.weight.equal(
         found.model.embeddings.word_embeddings.weight
@@ -314,6 +336,53 @@ def test_the_best_of_several_own_candidates_counts(tokenizer: Any, device: Any) 
     assert contrastive_numbers(model, tokenizer, same, device)["recall@1"] == 1
     more = pd.concat([same, pd.DataFrame({"context": ["milk"], "candidate": ["soup 22 lb private"]})])
     assert contrastive_numbers(model, tokenizer, more, device)["recall@1"] == 1
+
+
+# ---- a blind guess
+
+
+def test_a_blind_guess_has_the_shares_of_train(tokenizer: Any) -> None:
+    """Three quarters of the tokens are milk: who says so has the entropy of that, and names milk."""
+    milk, bread = (tokenizer.convert_tokens_to_ids(word) for word in ("milk", "bread"))
+    train = Rows(separate_rows(tokenizer, ["milk milk milk bread"] * 50_000), [])
+    held = MaskedBatches(held_out_rows(tokenizer, ["milk", "bread"], batch_tokens=10**6), tokenizer, 1)
+    found = masked_blindly(held, train)
+    assert found["loss"] == pytest.approx(-(np.log(0.75) + np.log(0.25)) / 2, abs=0.02)
+    assert found["perplexity"] == pytest.approx(np.exp(found["loss"]))
+    assert (found["guessed"], found["masked_accuracy"]) == (2, 0.5)
+    uniform = blind_numbers(np.zeros(1000), [np.array([milk % 1000]), np.array([bread % 1000])], "accuracy")
+    assert uniform["perplexity"] == pytest.approx(1000)
+
+
+def test_a_blind_guess_of_the_next_token_knows_how_often_texts_end(tokenizer: Any) -> None:
+    train = Rows(separate_rows(tokenizer, ["milk"] * 50_000), [])
+    held = CausalBatches(held_out_rows(tokenizer, ["milk", "milk milk milk"], batch_tokens=10**6), tokenizer)
+    found = causal_blindly(held, train)
+    assert found["guessed"] == 6  # four tokens and two ends
+    assert found["loss"] == pytest.approx(np.log(2), abs=0.05)
+
+
+def test_by_chance_a_candidate_is_as_far_up_as_an_order_that_is_drawn(device: Any) -> None:
+    few = pd.DataFrame({"context": ["a", "a", "b", "c"], "candidate": ["1", "2", "3", "4"]})
+    places = []
+    for order in permutations("1234"):
+        place = {candidate: at for at, candidate in enumerate(order, 1)}
+        places.append([min(place["1"], place["2"]), place["3"], place["4"]])
+    drawn = np.array(places)
+    found = contrastive_blindly(few)
+    assert found["recall@1"] == pytest.approx((drawn == 1).mean())
+    assert found["mrr"] == pytest.approx((1 / drawn).mean())
+    assert found["recall@10"] == pytest.approx(1)
+    assert found["loss"] == pytest.approx(np.log([3, 4, 4]).mean())
+
+
+def test_what_is_random_at_the_start_is_known(tokenizer: Any, tmp_path: Path) -> None:
+    assert base.load_masked_lm("tiny").fresh == "weights"
+    base.save_model(base.load_encoder("tiny"), tokenizer, tmp_path / "encoder")
+    assert base.load_masked_lm(tmp_path / "encoder").fresh == "head"
+    assert base.load_encoder(tmp_path / "encoder").fresh == ""
+    base.save_model(base.load_masked_lm("tiny"), tokenizer, tmp_path / "model")
+    assert base.load_masked_lm(tmp_path / "model").fresh == ""
 
 
 # ---- material and start

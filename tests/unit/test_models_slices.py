@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from workbench.models.slices import FEW, by_slice, standard_slices
+from workbench.models.slices import FEW, by_slice, overall, standard_slices
 
 USERS, EACH = 40, 6
 
@@ -33,13 +33,17 @@ def test_slices_say_what_training_met(judged):
     assert not judged["context"][slices["short contexts"]].str.contains("long").any()
     for one, other in (("returning users", "new users"), ("short contexts", "long contexts")):
         assert (slices[one] != slices[other]).all()
-    assert (judged["origin"][slices["origin: observed"]] == "observed").all()
     assert not [name for name in slices if name.startswith("language")]
 
 
+def test_no_slice_is_chosen_by_what_goes_with_the_label(judged):
+    """Where pairs come from: only negatives are ever sampled."""
+    assert not [name for name in standard_slices(judged, judged) if "sampled" in name or "observed" in name]
+
+
 def test_what_holds_for_all_pairs_is_no_slice(judged):
-    names = standard_slices(judged.assign(origin="judged"), judged, languages=pd.Series(dtype=str)).keys()
-    assert {"returning users", "new users", "origin: judged", "language: nan"}.isdisjoint(names)
+    names = standard_slices(judged, judged, languages=pd.Series(dtype=str)).keys()
+    assert {"returning users", "new users", "language: nan"}.isdisjoint(names)
 
 
 def test_languages_are_the_candidates(judged):
@@ -69,6 +73,7 @@ def test_each_slice_is_measured_by_itself_with_an_interval(judged):
     assert ((rows["low"] < rows["value"]) & (rows["value"] < rows["high"])).all()
     assert set(rows["n"]) == {part["user_id"].nunique()}
     assert set(rows["subject"]) == {"adapted"}
+    assert overall(part, q) == pytest.approx(rows["value"].to_dict())
 
 
 def test_an_unfair_model_shows(judged):

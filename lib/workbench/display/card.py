@@ -5,12 +5,16 @@ Markdown with YAML front matter, as Hugging Face reads it from a model's README.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
+
+from workbench.models.device import Device
+from workbench.models.loop import TrainSettings
+from workbench.models.training import TrainResult
 
 BASES = {"minilm": ("sentence-transformers/all-MiniLM-L6-v2", "Apache-2.0")}  # name on the hub, terms
 RANDOM = ("tiny", "scratch")  # base models that begin with random weights
@@ -37,7 +41,7 @@ class Card:
         base_model: its parameter.
         local: whether it is a folder, and no name on a hub.
         pretraining: steps and tokens, a row an objective; empty where there was none.
-        training: setting → value; steps, tokens, seconds, device and precision among them.
+        training: setting → value, as `settings_of` gives them, `max_length` among them.
         metrics: rows of `models.comparison.compare`, the model's own first.
         report: rows of `models.comparison.classification_report`.
         error: of `models.comparison.calibration_report`.
@@ -58,6 +62,13 @@ class Card:
     error: Mapping[str, float]
     calibration: Mapping[str, float]
     slices: pd.DataFrame
+
+
+def settings_of(settings: TrainSettings, result: TrainResult, device: Device, **more: Any) -> dict[str, Any]:
+    """How a model was trained, as a card tells it: the settings, `more` of them, what they came to, and on what."""
+    found = {name: getattr(result, name) for name in ("steps", "best_step", "tokens", "seconds")}
+    where = {"device": device.device.type, "precision": device.precision}
+    return {**asdict(settings), **more, **found, **where}
 
 
 def page(card: Card) -> str:
@@ -163,7 +174,9 @@ def _metrics(card: Card) -> list[str]:
     told = (
         f"At the natural rate, on the pairs of {n:,} test users, with 95 % bootstrap intervals over users. The model "
         f"is *{inert(first)}*; the others are its rivals on the same pairs, and *a - b* is a paired difference. "
-        "Precision, recall and F1 are those of the positive class at the threshold below."
+        "*constant* says the natural rate of every pair, and the Brier skill is the share of its Brier score that a "
+        "model saves. Precision, recall and F1 are those of the positive class at the threshold below; a share of none "
+        "or of all has no interval."
     )
     own = card.report[card.report["class"] == "positive"].assign(subject=first)
     return [told, _by_metric(pd.concat([card.metrics, own]), "subject")]
@@ -171,10 +184,10 @@ def _metrics(card: Card) -> list[str]:
 
 def _calibration(card: Card) -> str:
     a, b, threshold = (_shown(card.calibration[name]) for name in ("a", "b", "threshold"))
-    off, low, high = (_shown(card.error[name]) for name in ("value", "low", "high"))
+    off = _with_interval(*(card.error[name] for name in ("value", "low", "high")))
     return (
         f"Platt's, fitted on valid: a = {a}, b = {b}. A pair counts as positive from a probability of {threshold} on, "
-        f"which has the largest F1 on valid. On test the probabilities are off by {off} [{low}, {high}] on average "
+        f"which has the largest F1 on valid. On test the probabilities are off by {off} on average "
         "(expected calibration error)."
     )
 
@@ -223,9 +236,13 @@ def _by_metric(rows: pd.DataFrame, *index: str) -> str:
     metrics = list(rows["metric"].unique())
     lines = []
     for key, of in rows.groupby(list(index), sort=False):
-        known = {row.metric: f"{_shown(row.value)} [{_shown(row.low)}, {_shown(row.high)}]" for row in of.itertuples()}
+        known = {row.metric: _with_interval(row.value, row.low, row.high) for row in of.itertuples()}
         lines.append((*map(_shown, key), *(known.get(metric, "–") for metric in metrics)))
     return _table([(*index, *metrics), *lines])
+
+
+def _with_interval(value: Any, low: Any, high: Any) -> str:
+    return f"{_shown(value)} " + ("(no interval)" if pd.isna(low) else f"[{_shown(low)}, {_shown(high)}]")
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -37,6 +37,13 @@ def brier(labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None
     return _mean((probabilities - labels) ** 2, weights)
 
 
+def brier_skill(
+    labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None, *, reference: ArrayLike
+) -> np.ndarray:
+    """Share of the `reference` probabilities' Brier score that is saved: 1 is perfect, 0 no better, below 0 worse."""
+    return 1 - brier(labels, probabilities, weights) / brier(labels, reference, weights)
+
+
 def log_loss(labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None) -> np.ndarray:
     """Mean negative log-likelihood, in nats; probabilities are kept 1e-15 away from 0 and 1."""
     labels, p = np.asarray(labels, float), np.clip(np.asarray(probabilities, float), 1e-15, 1 - 1e-15)
@@ -54,16 +61,35 @@ def precision_recall_f1(
     return hits / np.maximum(shown, tiny), hits / np.maximum(true, tiny), 2 * hits / np.maximum(shown + true, tiny)
 
 
+def precision_recall(
+    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Precision and recall at each distinct score at which a positive is found, from the highest score down.
+
+    Their mean precision, weighted by the recall that each adds, is `pr_auc`. weights: (n).
+    """
+    positive, negative = _by_threshold(labels, scores, weights)
+    hits, found = np.cumsum(positive), positive > 0
+    return (hits / (hits + np.cumsum(negative)))[found], (hits / positive.sum())[found]
+
+
+def equal_bins(probabilities: ArrayLike, weights: ArrayLike, bins: int) -> np.ndarray:
+    """The number of each row's bin: bins of equal weight, the lowest probabilities first."""
+    p, w = np.asarray(probabilities, float), np.asarray(weights, float)
+    order = np.argsort(p, kind="stable")
+    middle = (np.cumsum(w[order]) - w[order] / 2) / w.sum()
+    number = np.empty(len(p), dtype=int)
+    number[order] = np.minimum((middle * bins).astype(int), bins - 1)
+    return number
+
+
 def reliability(
     labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None, bins: int = 10
 ) -> dict[str, np.ndarray]:
     """Mean predicted and observed rate, and share of the weight, in bins of equal weight (empty bins are left out)."""
     labels, p = np.asarray(labels, float), np.asarray(probabilities, float)
     w = np.ones(len(labels)) if weights is None else np.asarray(weights, float)
-    order = np.argsort(p, kind="stable")
-    middle = (np.cumsum(w[order]) - w[order] / 2) / w.sum()
-    number = np.empty(len(p), dtype=int)
-    number[order] = np.minimum((middle * bins).astype(int), bins - 1)
+    number = equal_bins(p, w, bins)
     mass, predicted, observed = (np.bincount(number, w * x, minlength=bins) for x in (np.ones_like(p), p, labels))
     full = mass > 0
     return {

@@ -283,6 +283,7 @@ def _config(where: str | Path | PreTrainedConfig) -> PreTrainedConfig:
 
 
 def _load(kind: Any, where: str | Path | PreTrainedConfig, seed: int, config: PreTrainedConfig | None = None) -> Any:
+    """The model, whose `fresh` says what of it is random: "weights" (all of them), "head", or "" (nothing)."""
     torch.manual_seed(seed)
     config = config or _config(where)
     if kind is not TextClassifier and (method := getattr(config, "method", None)):
@@ -291,7 +292,9 @@ def _load(kind: Any, where: str | Path | PreTrainedConfig, seed: int, config: Pr
             "merge it (methods.merge) and save it again, or start from its base model."
         )
     if where == "tiny" or isinstance(where, PreTrainedConfig):
-        return getattr(kind, "from_config", kind)(config).eval()
+        model = getattr(kind, "from_config", kind)(config).eval()
+        model.fresh = "weights"
+        return model
     try:
         model, told = kind.from_pretrained(
             str(where), config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
@@ -299,6 +302,7 @@ def _load(kind: Any, where: str | Path | PreTrainedConfig, seed: int, config: Pr
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise BaseModelError(f"The weights of {where} cannot be read ({_first_line(error)}): {AGAIN}.") from error
     _check_weights(model, told, where, alone=kind is AutoModel)
+    model.fresh = "head" if any("pooler." not in name for name in told["missing_keys"]) else ""
     return model.eval()
 
 

@@ -1,7 +1,9 @@
 """The models side by side on test: metrics, intervals over users, paired differences, reports."""
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,8 +13,11 @@ import pandas as pd
 from workbench.metrics.classification import (
     Metric,
     brier,
+    brier_skill,
     calibration_error,
+    equal_bins,
     pr_auc,
+    precision_recall,
     precision_recall_f1,
     reliability,
     roc_auc,
@@ -24,6 +29,16 @@ from workbench.models.tasks import check_differ
 
 Scorer = Callable[[pd.DataFrame], np.ndarray]  # pairs → raw scores
 METRICS: dict[str, Metric] = {"roc_auc": roc_auc, "pr_auc": pr_auc, "brier": brier}
+CONSTANT = "constant"  # what the model that says the same of every pair is called, where it is compared
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A model's raw scores, and how long it takes for them."""
+
+    valid: np.ndarray
+    test: np.ndarray
+    milliseconds: float  # for 1,000 pairs of test; equal pairs are scored once
 
 
 def binary(pairs: pd.DataFrame, positive_from: int) -> pd.DataFrame:
@@ -70,12 +85,29 @@ def describe(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows).T.astype({"pairs": int, "users": int, "positive": int})
 
 
+def scored(scorers: Mapping[str, Scorer], valid: pd.DataFrame, test: pd.DataFrame) -> dict[str, Scores]:
+    """Each model's scores of valid and of test, which is timed: by then it is warm."""
+    found = {}
+    for name, score in scorers.items():
+        of_valid, began = score(valid), time.perf_counter()
+        of_test = score(test)
+        found[name] = Scores(of_valid, of_test, 1e6 * (time.perf_counter() - began) / len(test))
+    return found
+
+
+def probabilities_of(
+    scores: Mapping[str, Scores], valid: pd.DataFrame
+) -> tuple[dict[str, Calibration], dict[str, np.ndarray]]:
+    """Each model's calibration, fitted on valid, and its probabilities on test."""
+    found = {name: calibrate(valid["label"], each.valid, valid["weight"]) for name, each in scores.items()}
+    return found, {name: found[name].probability(each.test) for name, each in scores.items()}
+
+
 def calibrated(
     scorers: Mapping[str, Scorer], valid: pd.DataFrame, test: pd.DataFrame
 ) -> tuple[dict[str, Calibration], dict[str, np.ndarray]]:
-    """Each model's calibration, fitted on valid, and its probabilities on test."""
-    calibrations = {name: calibrate(valid["label"], score(valid), valid["weight"]) for name, score in scorers.items()}
-    return calibrations, {name: calibrations[name].probability(score(test)) for name, score in scorers.items()}
+    """As `probabilities_of`, from the models themselves."""
+    return probabilities_of(scored(scorers, valid, test), valid)
 
 
 def compare(
@@ -83,6 +115,7 @@ def compare(
 ) -> pd.DataFrame:
     """ROC-AUC, PR-AUC and Brier score of each model, and of the first against each other one, user by user.
 
+    With a model named `CONSTANT` among them also the Brier skill: which share of its Brier score a model saves.
     pairs: label, weight, user_id; probabilities: model → calibrated probability of each pair.
     Returns rows subject, metric, value, low, high, n (users); the subject of a paired difference is
     "first - other". The interval is the 95 % percentile interval of `draws` bootstrap samples of users, the same
@@ -90,8 +123,10 @@ def compare(
     """
     check_differ(pairs["label"], "test")
     labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
-    first, rows = next(iter(probabilities)), []
-    for name, metric in METRICS.items():
+    first, rows, metrics = next(iter(probabilities)), [], dict(METRICS)
+    if CONSTANT in probabilities:
+        metrics["brier_skill"] = partial(brier_skill, reference=probabilities[CONSTANT])
+    for name, metric in metrics.items():
         value = {model: float(metric(labels, p, weights)) for model, p in probabilities.items()}
         with np.errstate(invalid="ignore", divide="ignore"):  # a draw without positives is NaN, and left out
             spread = {
@@ -114,7 +149,8 @@ def classification_report(
     """Precision, recall and F1 of both classes at the calibrated threshold, at the natural rate, with intervals.
 
     Rows metric, value, low, high, n (users) per class ("positive", "negative"), support (pairs), weight (what they
-    stand for) and predicted (pairs that the model puts into the class).
+    stand for), predicted (pairs that the model puts into the class) and hits (of these, those that belong there). A
+    share of none or of all has no interval: every resample repeats it, and that is no certainty.
     """
     labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
     predicted = (probabilities >= calibration.threshold).astype(float)
@@ -123,10 +159,10 @@ def classification_report(
         values = precision_recall_f1(truth, guess, weights)
         replicate = partial(precision_recall_f1, truth, guess)
         spreads = user_replicates(replicate, pairs["user_id"], weights, draws, seed)
-        size = int(truth.sum()), float((weights * truth).sum()), int(guess.sum())
+        size = int(truth.sum()), float((weights * truth).sum()), int(guess.sum()), int((truth * guess).sum())
         for metric, value, spread in zip(("precision", "recall", "f1"), values, spreads, strict=True):
-            rows.append((name, metric, float(value), *interval(spread), *size))
-    columns = ["class", "metric", "value", "low", "high", "support", "weight", "predicted"]
+            rows.append((name, metric, float(value), *_of_a_share(float(value), spread), *size))
+    columns = ["class", "metric", "value", "low", "high", "support", "weight", "predicted", "hits"]
     return pd.DataFrame(rows, columns=columns).assign(n=pairs["user_id"].nunique())
 
 
@@ -148,10 +184,46 @@ def calibration_report(
     return {"value": value, "low": float(low), "high": float(high), "n": pairs["user_id"].nunique()}
 
 
-def reliability_table(pairs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], bins: int = 10) -> pd.DataFrame:
-    """Rows subject, predicted, observed, share: how far each model's probabilities can be taken at their word."""
+def precision_recall_curves(pairs: pd.DataFrame, probabilities: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Rows subject, precision, recall, at the natural rate: at each positive that a model finds, the surest first."""
     labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
-    tables = [
-        pd.DataFrame(reliability(labels, p, weights, bins)).assign(subject=model) for model, p in probabilities.items()
-    ]
+    found = {model: precision_recall(labels, p, weights) for model, p in probabilities.items()}
+    return pd.concat(
+        [pd.DataFrame({"subject": model, "precision": precision, "recall": recall})
+         for model, (precision, recall) in found.items()],
+        ignore_index=True,
+    )  # fmt: skip
+
+
+def reliability_table(
+    pairs: pd.DataFrame, probabilities: Mapping[str, np.ndarray], bins: int = 10, *, draws: int = 500, seed: int = 0
+) -> pd.DataFrame:
+    """How far probabilities can be taken at their word: rows subject, predicted, observed, low, high, share.
+
+    A row a bin of equal weight. The interval is that of the observed rate, over users; a bin without a positive has
+    none.
+    """
+    labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
+    tables = []
+    for model, p in probabilities.items():
+        table = pd.DataFrame(reliability(labels, p, weights, bins)).assign(subject=model)
+        number = equal_bins(p, weights, bins)
+        inside = (number == np.unique(number)[:, None]).astype(float)
+        with np.errstate(invalid="ignore"):  # a draw without a pair in a bin is NaN, and left out
+            spreads = user_replicates(partial(_rates, labels, inside), pairs["user_id"], weights, draws, seed)
+        bounds = [_of_a_share(value, spread) for value, spread in zip(table["observed"], spreads, strict=True)]
+        tables.append(table.assign(low=[low for low, _ in bounds], high=[high for _, high in bounds]))
     return pd.concat(tables, ignore_index=True)
+
+
+def _rates(labels: np.ndarray, inside: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The observed rate of each bin (bins × replicates); inside: bins × n, 1 where a pair is in the bin."""
+    return ((weights @ (inside * labels).T) / (weights @ inside.T)).T
+
+
+def _of_a_share(value: float, spread: np.ndarray) -> tuple[float, float]:
+    """The interval of a share; of 0 and of 1 there is none, for every resample repeats them."""
+    if value in (0, 1):
+        return float("nan"), float("nan")
+    low, high = interval(spread)
+    return float(low), float(high)

@@ -17,11 +17,12 @@ def standard_slices(
 ) -> dict[str, np.ndarray]:
     """Which test pairs (a mask over the rows of `test`) belong to which slice.
 
-    Users, contexts and candidates that training read, and others; short and long contexts, by the median; where a pair
-    comes from; the candidate's language; each trait of people.
+    Users, contexts and candidates that training read, and others; short and long contexts, by the median; the
+    candidate's language; each trait of people. All of it is known before the outcome: a slice that is chosen by the
+    outcome, such as where a pair comes from, has a biased gap.
 
     Args:
-        test: user_id, context, candidate_id, candidate, origin.
+        test: user_id, context, candidate_id, candidate.
         train: the pairs that training read: user_id, context, candidate.
         traits: user_id, a column a trait; None where there are none, or none may be read. Of a trait's values those
             with fewer than `FEW` users in `test` come together, so that nobody is told apart by what is rare.
@@ -37,9 +38,7 @@ def standard_slices(
     }
     slices = {name: (inside if first else ~inside).to_numpy() for names, inside in halves.items()
               for name, first in zip(names, (True, False), strict=True)}  # fmt: skip
-    columns = {"origin": test["origin"]}
-    if languages is not None:
-        columns["language"] = test["candidate_id"].map(languages)
+    columns = {} if languages is None else {"language": test["candidate_id"].map(languages)}
     people = pd.DataFrame() if traits is None else traits.set_index("user_id").reindex(test["user_id"])
     columns |= {str(name): _pooled(people[name], test["user_id"]) for name in people}
     for column, values in columns.items():
@@ -77,6 +76,12 @@ def by_slice(
                 low, high = map(float, interval(spread))
             rows.append((subject, name, metric, value, low, high, users))
     return pd.DataFrame(rows, columns=["subject", "slice", "metric", "value", "low", "high", "n"])
+
+
+def overall(pairs: pd.DataFrame, probabilities: np.ndarray) -> dict[str, float]:
+    """The same metrics on all pairs, which the slices are held against."""
+    labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
+    return {metric: float(measure(labels, probabilities, weights)) for metric, measure in MEASURED.items()}
 
 
 def calibration_gap(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,13 +20,14 @@ from workbench.artifacts import Stage, StageError, read_json
 from workbench.data import engine
 from workbench.governance.access import audit, policy, roles, vault
 from workbench.governance.access.checkpoints import SealedCheckpoints
-from workbench.governance.access.columns import groups_of
+from workbench.governance.access.columns import PEOPLE, groups_of
 from workbench.governance.access.keys import AUDIT, IDENTITIES, PSEUDONYMS, KeyFile, open_keys, place
 from workbench.governance.access.policy import GROUPS
 from workbench.governance.privacy.pseudonyms import pseudonym
 from workbench.keeping import Plain, encrypted, stream
 
 USERS = "data/identities.parquet"
+T = TypeVar("T")
 HIDDEN = "identities"  # what the policy and the log call all that lies under this key
 
 
@@ -100,6 +101,11 @@ class Custody:
     def grants(self, table: str, group: str) -> bool:
         """Whether the policy lets this process read a column group of a table; the answer is in the log."""
         return self.access.decide(table, group, self.purpose).allowed
+
+    def traits(self, declared: Mapping[str, Any], read: Callable[[], T]) -> T | None:
+        """What is known of people, as `read` gives it; None where the source declares nothing or it may not be read."""
+        known = declared["quasi_identifiers"] or declared["sensitive"]
+        return read() if known and self.grants(PEOPLE, "quasi") else None
 
     def batches(self, folder: Path, relative: str) -> pa.RecordBatchReader:
         """A table that this process has written, batch by batch; what is one's own nobody decides."""

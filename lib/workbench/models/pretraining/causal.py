@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from workbench.models.batching import special_ids
 from workbench.models.device import Device
 from workbench.models.loop import Batch
-from workbench.models.pretraining.guesses import guess_numbers
+from workbench.models.pretraining.guesses import blind_numbers, guess_numbers
 from workbench.models.pretraining.rows import Rows
 
 IGNORED = -100
@@ -57,6 +57,14 @@ def causal_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 def causal_numbers(model: torch.nn.Module, batches: CausalBatches, device: Device) -> dict[str, float]:
     """How well next tokens are guessed: loss, perplexity, guessed and next_accuracy (see `guess_numbers`)."""
     return guess_numbers(model, batches, _guesses, "next_accuracy", device)
+
+
+def causal_blindly(batches: CausalBatches, train: Rows) -> dict[str, float]:
+    """The same numbers of who knows only how often each token is in train; see `guesses.blind_numbers`."""
+    counts = train.counts(len(batches.tokenizer))
+    counts[special_ids(batches.tokenizer)[0]] = 0  # what begins a row is never to be guessed
+    each = (batches[number]["labels"][:, 1:] for number in range(len(batches)))
+    return blind_numbers(counts, (labels[labels != IGNORED].numpy() for labels in each), "next_accuracy")
 
 
 def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

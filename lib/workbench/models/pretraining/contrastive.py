@@ -126,6 +126,21 @@ def contrastive_numbers(
     }
 
 
+def contrastive_blindly(pairs: pd.DataFrame) -> dict[str, float]:
+    """The same numbers where all cosines are equal, and the order of the candidates is drawn."""
+    total = pairs["candidate"].nunique()
+    own = pairs.groupby("context")["candidate"].nunique().to_numpy()[:, None]
+    places = np.arange(total)
+    later = np.cumprod(np.clip((total - own - places) / (total - places), 0, 1), axis=1)  # than place 1, 2, …
+    at = -np.diff(later, axis=1, prepend=1.0)  # the chance of each place of the best of a context's own candidates
+    return {
+        "loss": float(np.log(total - own + 1).mean()),
+        "recall@1": float(at[:, :1].sum(1).mean()),
+        "recall@10": float(at[:, :10].sum(1).mean()),
+        "mrr": float((at / (places + 1)).sum(1).mean()),
+    }
+
+
 def _embedded(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], device: Device
 ) -> np.ndarray:

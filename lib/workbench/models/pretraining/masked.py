@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from workbench.models.batching import special_ids
 from workbench.models.device import Device
 from workbench.models.loop import Batch
-from workbench.models.pretraining.guesses import guess_numbers
+from workbench.models.pretraining.guesses import blind_numbers, guess_numbers
 from workbench.models.pretraining.rows import Rows
 from workbench.models.vocabulary import continues
 
@@ -126,6 +126,15 @@ def masked_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 def masked_numbers(model: torch.nn.Module, batches: MaskedBatches, device: Device) -> dict[str, float]:
     """How well the masked tokens are guessed: loss, perplexity, guessed and masked_accuracy (see `guess_numbers`)."""
     return guess_numbers(model, batches, _guesses, "masked_accuracy", device)
+
+
+def masked_blindly(batches: MaskedBatches, train: Rows) -> dict[str, float]:
+    """The same numbers of who knows only how often each token is in train; see `guesses.blind_numbers`."""
+    tokenizer = batches.tokenizer
+    counts = train.counts(len(tokenizer))
+    counts[tokenizer.all_special_ids] = 0  # none of them is ever to be guessed
+    each = (batches[number] for number in range(len(batches)))
+    return blind_numbers(counts, (batch["labels"][batch["masked"]].numpy() for batch in each), "masked_accuracy")
 
 
 def _guesses(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

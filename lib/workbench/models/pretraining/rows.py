@@ -26,6 +26,10 @@ class Rows:
         """A digest of the rows and their plan."""
         return digest_of(self.rows, self.plan)
 
+    def counts(self, vocabulary: int) -> np.ndarray:
+        """How often the rows have each token of a vocabulary of so many."""
+        return np.bincount(np.concatenate(self.rows), minlength=vocabulary)
+
     def padded(self, number: int, fill: int) -> tuple[torch.Tensor, torch.Tensor]:
         """A batch's rows, filled up to the longest, and which places are theirs: each (rows × longest)."""
         rows = [self.rows[row] for row in self.plan[number]]
