@@ -244,7 +244,7 @@ def _reason(folder: Path, codes: list[int | None], known: tuple[type[Exception],
     kinds = {kind.__name__: kind for kind in known}
     earliest = min(told, key=lambda error: error["at"], default={"type": ""})["type"]
     silent = [place for place, code in enumerate(codes) if code and not (folder / _report(place)).exists()]
-    first = next((error for error in told if error["type"] == earliest), {})
+    first: dict[str, Any] = next((error for error in told if error["type"] == earliest), {})
     if earliest in kinds and -signal.SIGKILL not in codes:
         return kinds[earliest](first["text"])
     if silent:
