@@ -41,7 +41,8 @@ def guess_numbers(
 def blind_numbers(counts: np.ndarray, truths: Iterable[np.ndarray], accuracy: str) -> dict[str, float]:
     """The same numbers of who gives every token its share of train, wherever it is to be guessed (a unigram model).
 
-    counts: how often train has each token of the vocabulary; truths: what is right, batch by batch. Raises as `guess_numbers`.
+    counts: how often train has each token of the vocabulary; truths: what is right, batch by batch. Raises as
+    `guess_numbers`.
     """
     truth = np.concatenate([np.empty(0, dtype=int), *truths])
     shares = (counts + UNSEEN) / (counts + UNSEEN).sum()
