@@ -186,7 +186,7 @@ def digest_of(*parts: Any) -> str:
         if isinstance(part, str):
             digest.update(part.encode())
         elif isinstance(part, pd.DataFrame):
-            digest.update(f"{[*part]}".encode() + pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
+            digest.update(f"{[*part]} {part.to_numpy().tolist()}".encode())  # a label may be a list
         elif isinstance(part, np.ndarray):
             digest.update(f"{part.dtype}{part.shape}".encode() + np.ascontiguousarray(part).tobytes())
         else:
