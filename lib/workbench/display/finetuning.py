@@ -125,7 +125,7 @@ def slices_figure(by_slice: pd.DataFrame, overall: Mapping[str, float]) -> Figur
 
 
 def cost_table(costs: pd.DataFrame, table: pd.DataFrame) -> Any:
-    """`models.costs.costs` for reading, with the ROC-AUC of `models.comparison.compare` beside it."""
+    """`models.costs.table` for reading, with the ROC-AUC of `models.comparison.compare` beside it."""
     words = {"pretraining": "pretraining (s)", "training": "training (s)", "milliseconds": "ms for 1,000 pairs",
              "megabytes": "MB of weights"}  # fmt: skip
     told = {row["subject"]: _told("roc_auc", row) for _, row in table[table["metric"] == "roc_auc"].iterrows()}
@@ -164,7 +164,7 @@ def learned_finetuning(
     """What the comparison says, as Markdown, whichever model wins.
 
     table: rows of `models.comparison.compare`, a constant among its models; report: of `classification_report`; error:
-    of `calibration_report`; costs: of `models.costs.costs`.
+    of `calibration_report`; costs: of `models.costs.table`.
     """
     rows: Any = table.set_index(["subject", "metric"]).sort_index()
     first, users = table["subject"].iloc[0], int(table["n"].iloc[0])
