@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from workbench.display.style import MUTED, PALETTE, taken
 from workbench.models.comparison import CONSTANT
@@ -27,7 +27,11 @@ def comparison_table(table: pd.DataFrame) -> Any:
     shown = table[table["metric"].isin(NAMES)]
     told = [_told(metric, row) for metric, (_, row) in zip(shown["metric"], shown.iterrows(), strict=True)]
     wide = shown.assign(told=told).pivot(index="subject", columns="metric", values="told")
-    return wide.loc[shown["subject"].unique(), shown["metric"].unique()].rename(columns=NAMES).rename_axis(columns=None)
+    return (
+        wide.loc[shown["subject"].unique(), shown["metric"].unique()]
+        .rename(columns=NAMES)
+        .rename_axis(index=None, columns=None)
+    )
 
 
 def comparison_figure(table: pd.DataFrame) -> Figure:
@@ -41,6 +45,7 @@ def comparison_figure(table: pd.DataFrame) -> Figure:
         if CONSTANT in rows.index:
             axis.axvline(rows.loc[CONSTANT, "value"], color=MUTED, ls="--", lw=1)
         axis.set(title=NAMES[metric], xlabel="higher is better; dashed: a constant")
+        axis.xaxis.set_major_locator(MaxNLocator(4))
         if FORMS[metric].endswith("%"):
             axis.xaxis.set_major_formatter(PercentFormatter(1))
     axes[0, 0].invert_yaxis()
@@ -120,11 +125,13 @@ def slices_figure(by_slice: pd.DataFrame, overall: Mapping[str, float]) -> Figur
 
 
 def cost_table(costs: pd.DataFrame, table: pd.DataFrame) -> Any:
-    """`models.costs.costs` for reading, with the ROC-AUC of `models.comparison.compare` beside it."""
+    """`models.costs.table` for reading, with the ROC-AUC of `models.comparison.compare` beside it."""
     words = {"pretraining": "pretraining (s)", "training": "training (s)", "milliseconds": "ms for 1,000 pairs",
              "megabytes": "MB of weights"}  # fmt: skip
     told = {row["subject"]: _told("roc_auc", row) for _, row in table[table["metric"] == "roc_auc"].iterrows()}
-    shown = costs.rename(columns=words).assign(**{NAMES["roc_auc"]: [told[name] for name in costs.index]})
+    shown = (
+        costs.rename(columns=words).rename_axis(None).assign(**{NAMES["roc_auc"]: [told[name] for name in costs.index]})
+    )
     forms: dict[Any, Any] = dict.fromkeys(words.values(), "{:,.1f}")
     return shown.style.format(forms)
 
@@ -157,7 +164,7 @@ def learned_finetuning(
     """What the comparison says, as Markdown, whichever model wins.
 
     table: rows of `models.comparison.compare`, a constant among its models; report: of `classification_report`; error:
-    of `calibration_report`; costs: of `models.costs.costs`.
+    of `calibration_report`; costs: of `models.costs.table`.
     """
     rows: Any = table.set_index(["subject", "metric"]).sort_index()
     first, users = table["subject"].iloc[0], int(table["n"].iloc[0])

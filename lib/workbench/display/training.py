@@ -44,6 +44,7 @@ def training_curves(
         right.plot(points["tokens"] / 1000, points[held_out], "o-", color=color, label=name)
     if reference:
         right.axhline(reference[1], color=MUTED, ls="--", lw=1, label=reference[0])
+    right.ticklabel_format(axis="y", useOffset=False)
     left.set(title="Training", xlabel="thousand tokens seen", ylabel="loss (nats)")
     right.set(title="Held out", xlabel="thousand tokens seen", ylabel=label)
     for axis in (left, right):
