@@ -800,5 +800,5 @@ def test_amounts_and_lengths_that_hold_nothing_are_said(small: Any, tokenizer: A
 
 
 def test_threads_below_0_are_said() -> None:
-    with pytest.raises(ValueError, match="threads is -1: give a number of threads, or 0 for as many as there are"):
+    with pytest.raises(ValueError, match="threads is -1: give a number of threads, or 0 for as many as pay"):
         choose_device("fp32", threads=-1)

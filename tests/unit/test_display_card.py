@@ -50,7 +50,7 @@ def card() -> Card:
         languages=["en", "zh", "und"], splits=comparison.describe({"valid": valid, "test": test}),
         base_model="minilm", local=True,
         pretraining=pd.DataFrame({"step": [45], "tokens": [20001]}, index=["mlm"]),
-        training={"learning_rate": 1e-4, "max_length": 128, "steps": 1234, "tokens": 56789, "seconds": 12.3,
+        training={"learning_rate": 1e-4, "max_length": 128, "steps": 1234, "tokens": 56789, "seconds": 12.3, "parts": 2,
                   "device": "cpu", "precision": "bf16"},
         metrics=comparison.compare(test, probabilities, draws=50),
         report=comparison.classification_report(test, own, calibrations["adapted"], draws=50),
@@ -92,9 +92,15 @@ def test_a_share_of_none_or_of_all_has_no_interval(card):
 
 
 def test_the_settings_are_told_with_what_they_came_to():
-    result = TrainResult(pd.DataFrame(), steps=7, tokens=90, best=0.1, best_step=5, seconds=2.0, micro_batches=1)
+    result = TrainResult(pd.DataFrame(), steps=7, tokens=90, best=0.1, best_step=5, seconds=2.0, parts=2)
     told = settings_of(TrainSettings(learning_rate=3e-4), result, choose_device("fp32", 1), max_length=64)
     assert (told["learning_rate"], told["max_length"], told["best_step"], told["precision"]) == (3e-4, 64, 5, "fp32")
+    assert told["parts"] == 2
+
+
+def test_batches_that_were_cut_are_said(card):
+    assert "Batches were computed in up to 2 parts" in body(card)
+    assert "Batches were" not in body(replace(card, training={**card.training, "parts": 1}))
 
 
 def test_what_was_not_measured_is_said(card):

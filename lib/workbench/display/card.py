@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from workbench.display.training import in_parts
 from workbench.models.device import Device
 from workbench.models.loop import TrainSettings
 from workbench.models.training import TrainResult
@@ -66,7 +67,7 @@ class Card:
 
 def settings_of(settings: TrainSettings, result: TrainResult, device: Device, **more: Any) -> dict[str, Any]:
     """How a model was trained, as a card tells it: the settings, `more` of them, what they came to, and on what."""
-    found = {name: getattr(result, name) for name in ("steps", "best_step", "tokens", "seconds")}
+    found = {name: getattr(result, name) for name in ("steps", "best_step", "tokens", "seconds", "parts")}
     where = {"device": device.device.type, "precision": device.precision}
     return {**asdict(settings), **more, **found, **where}
 
@@ -166,6 +167,7 @@ def _training(card: Card) -> list[str]:
         f"in {inert(how['precision'])}. Fine-tuned by binary cross-entropy with AdamW, linear warm-up and decay; the "
         "weights are those of the best evaluation on valid."
     )
+    told = f"{told} {in_parts(how['parts'])}".rstrip()
     return [told, _table([("setting", "value"), *((name, _shown(value)) for name, value in how.items())])]
 
 
