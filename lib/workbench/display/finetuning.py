@@ -82,7 +82,7 @@ def precision_recall_figure(curves: pd.DataFrame, report: pd.DataFrame) -> Figur
 
     curves: rows of `models.comparison.precision_recall_curves`; report: of `classification_report`, of the first model.
     """
-    figure, axis = plt.subplots(figsize=(7, 3.8))
+    figure, axis = plt.subplots(figsize=(9, 3.8))
     first, bottom = curves["subject"].iloc[0], curves["precision"].min() / 2
     lines = curves[curves["subject"] != CONSTANT].groupby("subject", sort=False)
     for (subject, rows), color in zip(lines, PALETTE, strict=False):
@@ -90,7 +90,7 @@ def precision_recall_figure(curves: pd.DataFrame, report: pd.DataFrame) -> Figur
     for rate in curves.loc[curves["subject"] == CONSTANT, "precision"]:
         axis.axhline(rate, color=MUTED, ls="--", lw=1, label=f"{CONSTANT}: the natural rate")
     at = report[report["class"] == "positive"].set_index("metric")["value"]
-    below = "" if at["precision"] else " (finds none: below the scale)"
+    below = "" if at["precision"] else "\n(finds none: below the scale)"
     axis.plot(
         at["recall"], max(at["precision"], bottom), "*", color=PALETTE[0], mec="white", ms=17, clip_on=False, zorder=5,
         label=f"chosen threshold of {first}{below}", ls="",
