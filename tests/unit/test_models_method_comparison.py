@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from workbench.metrics.classification import pr_auc
-from workbench.models import base, comparison, merging, method_comparison
+from workbench.models import base, merging, method_comparison
+from workbench.models.comparison import compare
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY
 from workbench.models.loop import TrainSettings
-from workbench.models.method_comparison import compare, train_all
+from workbench.models.method_comparison import train_all
 from workbench.models.method_study import Material, Setup, Start
 from workbench.models.methods import MethodError
 from workbench.models.private_study import NO_NOISE, sweep
@@ -102,7 +103,7 @@ def scored(pairs: pd.DataFrame) -> Callable[..., np.ndarray]:
 def test_of_one_seed_the_numbers_are_those_of_the_plain_comparison(pairs: pd.DataFrame, scored: Any) -> None:
     given = {"good": scored(2, 1), "poor": scored(1, 1)}
     mine = compare(pairs, given, draws=100, seed=3).set_index(["subject", "metric"])
-    plain = comparison.compare(pairs, {name: each[0] for name, each in given.items()}, draws=100, seed=3)
+    plain = compare(pairs, {name: each[0] for name, each in given.items()}, draws=100, seed=3)
     plain = plain.set_index(["subject", "metric"]).loc[mine.index]
     pd.testing.assert_frame_equal(mine, plain[mine.columns])
 

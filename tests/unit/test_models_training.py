@@ -316,6 +316,18 @@ def test_nan_stops_with_a_sentence(where, what, tmp_path):
         tune(tmp_path, model=model)
 
 
+def hold_three_rows(model):
+    """Let the memory be full where more rows than three are trained on at once."""
+    forward = model.forward
+
+    def limited(*args, **inputs):
+        if model.training and len(inputs["input_ids"]) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(*args, **inputs)
+
+    model.forward = limited
+
+
 def test_a_full_gpu_memory_halves_the_parts_and_goes_on(tmp_path):
     whole = base.load_classifier("tiny", seed=5)
     small = base.load_classifier("tiny", seed=5)
@@ -324,14 +336,7 @@ def test_a_full_gpu_memory_halves_the_parts_and_goes_on(tmp_path):
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
         model.config.attention_probs_dropout_prob = 0.0
-    forward = small.forward
-
-    def limited(*args, **inputs):
-        if small.training and len(inputs["input_ids"]) > 3:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(*args, **inputs)
-
-    small.forward = limited
+    hold_three_rows(small)
     _, first = tune(tmp_path / "whole", model=whole, learning_rate=1e-4)
     _, second = tune(tmp_path / "small", model=small, learning_rate=1e-4)
     assert first.parts == 1
@@ -375,14 +380,7 @@ class Slow(TrainerCallback):
 
 def test_seconds_and_parts_are_those_of_all_attempts(tmp_path):
     model = base.load_classifier("tiny", seed=5)
-    forward = model.forward
-
-    def limited(*args, **inputs):
-        if model.training and len(inputs["input_ids"]) > 3:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(*args, **inputs)
-
-    model.forward = limited
+    hold_three_rows(model)
     with pytest.raises(KeyboardInterrupt):
         tune(tmp_path, model=model, adaptation=Adaptation([Slow(), Stop()]))
     resumed, ended = (tune(tmp_path)[1] for _ in range(2))

@@ -99,7 +99,7 @@ def merged_table(summary: pd.DataFrame) -> Any:
 def quality_figure(tables: Mapping[str, pd.DataFrame], chance: float) -> Figure:
     """PR-AUC of each method with its interval, a panel a budget.
 
-    tables: budget → rows of `method_comparison.compare`; chance: the natural rate, which guessing would reach.
+    tables: budget → rows of `comparison.compare`; chance: the natural rate, which guessing would reach.
     """
     figure, axes = plt.subplots(1, len(tables), figsize=(5 * len(tables), 3.4), sharex=True, sharey=True, squeeze=False)
     for axis, (budget, table) in zip(axes[0], tables.items(), strict=True):
@@ -168,7 +168,7 @@ def private_table(table: pd.DataFrame) -> Any:
 def private_figure(judged: pd.DataFrame) -> Figure:
     """PR-AUC at each ε, and what it differs by from the same training without noise; with intervals.
 
-    judged: rows of `method_comparison.compare`, the training without noise first.
+    judged: rows of `comparison.compare`, the training without noise first.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4))
     alone = _alone(judged).set_index("subject")

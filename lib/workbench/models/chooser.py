@@ -15,6 +15,7 @@ import pandas as pd
 
 from workbench.models import base
 from workbench.models.baseline import TfidfModel, fit_tfidf
+from workbench.models.costs import megabytes
 from workbench.models.finetuning import pair_scorer
 from workbench.models.loop import Diverged
 from workbench.models.method_study import Material, Setup, Start, learn
@@ -72,8 +73,7 @@ class Linear:
     def untrained(self) -> tuple[Score, float]:
         """Fitted on some of the pairs: it costs seconds, and its vocabulary is what makes it large."""
         model, _ = self._fitted(self.material.train.sample(frac=1, random_state=self.seed).head(SOME))
-        words = sum(len(word.encode()) for word in model.vectorizer.vocabulary_)
-        return model.score, (model.regression.coef_.nbytes + words) / 1e6
+        return model.score, megabytes(model)
 
     def loss(self, tokens: int) -> float:
         """The log-loss of the best of its settings."""
@@ -95,8 +95,7 @@ class Encoder:
     def untrained(self) -> tuple[Score, float]:
         """As it comes: training changes neither its size nor its speed."""
         model = base.load_classifier(self._own.start.where, self._own.start.seed)
-        size = sum(value.numel() * value.element_size() for value in model.parameters())
-        return pair_scorer(model, self._own.material.tokenizer, self._own.device), size / 1e6
+        return pair_scorer(model, self._own.material.tokenizer, self._own.device), megabytes(model)
 
     def loss(self, tokens: int) -> float:
         """The loss at the best rate."""
@@ -163,7 +162,7 @@ def choose(candidates: Mapping[str, Candidate], rows: pd.DataFrame, limits: Limi
 
 
 def _cost(candidate: Candidate, rows: pd.DataFrame, limits: Limits) -> dict[str, Any]:
-    score, megabytes = candidate.untrained()
+    score, size = candidate.untrained()
     seconds = []
     for number in range(REQUESTS + 1):
         request = rows.iloc[np.arange(number * limits.request, (number + 1) * limits.request) % len(rows)]
@@ -171,9 +170,9 @@ def _cost(candidate: Candidate, rows: pd.DataFrame, limits: Limits) -> dict[str,
         score(request)
         seconds.append(time.perf_counter() - began)
     milliseconds = 1000 * float(np.quantile(seconds[1:], 0.95))
-    out = "too large" if 0 < limits.megabytes < megabytes else ""
+    out = "too large" if 0 < limits.megabytes < size else ""
     out = out or ("too slow" if 0 < limits.milliseconds < milliseconds else "")
-    return {"megabytes": megabytes, "milliseconds": milliseconds, "out": out, "seconds": 0.0}
+    return {"megabytes": size, "milliseconds": milliseconds, "out": out, "seconds": 0.0}
 
 
 def _loss(candidate: Candidate, tokens: int) -> float:

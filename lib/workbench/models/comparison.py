@@ -23,7 +23,7 @@ from workbench.metrics.classification import (
     roc_auc,
     user_replicates,
 )
-from workbench.metrics.intervals import interval
+from workbench.metrics.intervals import interval, over_repeats
 from workbench.models.calibration import Calibration, calibrate
 from workbench.models.tasks import check_differ
 
@@ -116,29 +116,43 @@ def compare(
     """ROC-AUC, PR-AUC and Brier score of each model, and of the first against each other one, user by user.
 
     With a model named `CONSTANT` among them also the Brier skill: which share of its Brier score a model saves.
-    pairs: label, weight, user_id; probabilities: model → calibrated probability of each pair.
-    Returns rows subject, metric, value, low, high, n (users); the subject of a paired difference is
-    "first - other". The interval is the 95 % percentile interval of `draws` bootstrap samples of users, the same
-    for all models. Raises `TaskError` where the pairs have one label only.
+
+    Args:
+        pairs: label, weight, user_id.
+        probabilities: model → calibrated probability of each pair; [seeds, pairs] of trainings that were repeated.
+        draws: bootstrap samples of users, the same for all models.
+        seed: of the resampling.
+
+    Returns:
+        Rows subject, metric, value, low, high, n (users). The subject of a paired difference is "first - other"; it is
+        taken within each bootstrap sample, and seed by seed. A value is the mean over seeds. The interval is the 95 %
+        percentile interval over users, and over seeds where there are several: see `intervals.over_repeats`.
+
+    Raises:
+        TaskError: the pairs have one label only.
+
     """
     check_differ(pairs["label"], "test")
     labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
-    first, rows, metrics = next(iter(probabilities)), [], dict(METRICS)
+    metrics, rows = dict(METRICS), []
     if CONSTANT in probabilities:
         metrics["brier_skill"] = partial(brier_skill, reference=probabilities[CONSTANT])
     for name, metric in metrics.items():
-        value = {model: float(metric(labels, p, weights)) for model, p in probabilities.items()}
-        with np.errstate(invalid="ignore", divide="ignore"):  # a draw without positives is NaN, and left out
-            spread = {
-                model: user_replicates(partial(metric, labels, p), pairs["user_id"], weights, draws, seed)
-                for model, p in probabilities.items()
-            }
-        for model in probabilities:
-            rows.append((model, name, value[model], *interval(spread[model])))
-        for other in list(probabilities)[1:]:
-            rows.append(
-                (f"{first} - {other}", name, value[first] - value[other], *interval(spread[first] - spread[other]))
-            )
+        values, spreads = {}, {}
+        for subject, each in probabilities.items():
+            of = [partial(metric, labels, p) for p in np.atleast_2d(each)]
+            values[subject] = np.array([float(measure(weights)) for measure in of])
+            with np.errstate(invalid="ignore", divide="ignore"):  # a draw without positives is NaN, and left out
+                spreads[subject] = np.stack(
+                    [user_replicates(measure, pairs["user_id"], weights, draws, seed) for measure in of]
+                )
+        first, *others = probabilities or [""]
+        for other in others:
+            values[f"{first} - {other}"] = values[first] - values[other]
+            spreads[f"{first} - {other}"] = spreads[first] - spreads[other]
+        for subject, repeats in values.items():
+            low, high = interval(over_repeats(spreads[subject].mean(axis=0), repeats, seed))
+            rows.append((subject, name, float(repeats.mean()), float(low), float(high)))
     table = pd.DataFrame(rows, columns=["subject", "metric", "value", "low", "high"])
     return table.assign(n=pairs["user_id"].nunique())
 

@@ -29,14 +29,15 @@ def table(
             "pretraining": float(pretraining.get(name, 0.0)),
             "training": float(training[name]),
             "milliseconds": scores[name].milliseconds,
-            "megabytes": _megabytes(model),
+            "megabytes": megabytes(model),
         }
         for name, model in models.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
-def _megabytes(model: TextClassifier | TfidfModel) -> float:
+def megabytes(model: TextClassifier | TfidfModel) -> float:
+    """Of its weights, and of the words that those of TF-IDF belong to."""
     if isinstance(model, TfidfModel):
         return model.megabytes
     return sum(value.numel() * value.element_size() for value in model.parameters()) / 1e6

@@ -2,25 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from workbench.metrics.classification import user_replicates
-from workbench.metrics.intervals import interval, over_repeats
 from workbench.models import methods
 from workbench.models.classifier import TextClassifier
-from workbench.models.comparison import METRICS, calibrated
+from workbench.models.comparison import calibrated, compare
 from workbench.models.finetuning import pair_scorer, text_rows
 from workbench.models.merging import check_merged
 from workbench.models.method_study import Setup, learn
-from workbench.models.tasks import check_differ
 
 CHECKED = 1000  # pairs by which they are compared
-
-Probabilities = Mapping[str, np.ndarray]  # subject → [seeds, pairs]
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class Trained:
         )  # fmt: skip
 
     def compared(self, test: pd.DataFrame, *, draws: int = 500, seed: int = 0) -> dict[str, pd.DataFrame]:
-        """`compare` at each budget."""
+        """`comparison.compare` at each budget."""
         return {budget: compare(test, found, draws=draws, seed=seed) for budget, found in self.probabilities.items()}
 
 
@@ -91,40 +85,6 @@ def scores_on(setup: Setup, model: TextClassifier, test: pd.DataFrame) -> np.nda
     """A model's probabilities of the test pairs, calibrated on valid."""
     scorer = pair_scorer(model, setup.material.tokenizer, setup.device)
     return calibrated({"model": scorer}, setup.material.valid, test)[1]["model"]
-
-
-def compare(pairs: pd.DataFrame, probabilities: Probabilities, *, draws: int = 500, seed: int = 0) -> pd.DataFrame:
-    """`comparison.compare` of trainings that were repeated with several seeds: the intervals cover users and seeds.
-
-    pairs: label, weight, user_id; probabilities: subject → calibrated probabilities [seeds, pairs]. Returns rows
-    subject, metric, value, low, high, n (users). A value is the mean over seeds; a difference, "first - other", is
-    taken seed by seed and within each of the `draws` bootstrap samples of users. See `intervals.over_repeats` for what
-    the seeds add; with one of them an interval is that of the users alone.
-
-    Raises:
-        TaskError: the pairs have one label only.
-
-    """
-    check_differ(pairs["label"], "test")
-    labels, weights = pairs["label"].to_numpy(dtype=float), pairs["weight"].to_numpy(dtype=float)
-    subjects, rows = list(probabilities), []
-    for name, metric in METRICS.items():
-        values, spreads = {}, {}
-        for subject, each in probabilities.items():
-            values[subject] = np.array([float(metric(labels, p, weights)) for p in each])
-            with np.errstate(invalid="ignore", divide="ignore"):  # a draw without positives is NaN, and left out
-                spreads[subject] = np.stack(
-                    [user_replicates(partial(metric, labels, p), pairs["user_id"], weights, draws, seed) for p in each]
-                )
-        for other in subjects[1:]:
-            difference = f"{subjects[0]} - {other}"
-            values[difference] = values[subjects[0]] - values[other]
-            spreads[difference] = spreads[subjects[0]] - spreads[other]
-        for subject, repeats in values.items():
-            low, high = interval(over_repeats(spreads[subject].mean(axis=0), repeats, seed))
-            rows.append((subject, name, repeats.mean(), float(low), float(high)))
-    table = pd.DataFrame(rows, columns=["subject", "metric", "value", "low", "high"])
-    return table.assign(n=pairs["user_id"].nunique())
 
 
 def _repeated(
