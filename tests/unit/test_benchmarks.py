@@ -108,16 +108,16 @@ def test_the_memory_of_trainings_is_recorded(tmp_path: Path, monkeypatch: pytest
 
 def test_the_trainings_whose_memory_is_measured(tmp_path: Path) -> None:
     """The notebooks' parameters fit to what the steps ask for, and each step trains."""
-    small = {"base_model": "tiny", "max_tokens": 1000, "precision": "fp32", "threads": 1, "frozen_layers": 1}
-    small |= {"users": {"valid": 5}, "valid_docs": 20}
+    small = {"base_model": "tiny", "max_tokens": 1000, "precision": "fp32", "threads": 1}
+    small |= {"users": {"valid": 5}, "valid_docs": 20, "method": {"full": {"frozen_layers": 1}}}
     for step, train in training_memory.STEPS.items():
         train(tmp_path, training_memory._parameters(step) | small)
     pairs = pd.read_parquet(tmp_path / "pairs.parquet")
     assert pairs["split"].value_counts().to_dict() == training_memory.ROWS
     assert 0.15 < pairs["label"].mean() < 0.25
     assert pairs["context"].str.count(";").eq(training_memory.KINDS - 1).all()
-    for name in ("checkpoint", "adapted", "base"):
-        assert list((tmp_path / name).glob("checkpoint-*/trainer_state.json"))
+    for name in ("checkpoint", "adapted-*", "base-*"):
+        assert list(tmp_path.glob(f"{name}/checkpoint-*/trainer_state.json"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from workbench.models.chooser import ChoiceError, Limits, candidates, choose
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY
 from workbench.models.loop import Diverged, TrainingError, TrainSettings
-from workbench.models.method_study import Material, Setup, Start
+from workbench.models.tuning import Material, Setup, Start
 
 ROWS = pd.DataFrame({"context": [f"{a} {b}" for a in ("red", "blue") for b in ("shoes", "coat", "hat")] * 30})
 ROWS["candidate"] = (["shoes"] * 3 + ["coat"] * 2 + ["hat"]) * 30

@@ -40,7 +40,7 @@ def test_a_training_is_the_same(tmp_path):
 
 def test_frozen_layers_are_not_compiled_and_computed_twice(tmp_path):
     model = base.load_classifier("tiny")
-    model.freeze(1)
+    methods.adapt(model, "full", {"frozen_layers": 1})
     with pytest.raises(TrainingError, match="PyTorch cannot compile layers that are frozen and computed twice: set"):
         tune(tmp_path, model=model, compile=True, gradient_checkpointing=True)
     assert not [*tmp_path.iterdir()], "it had begun"

@@ -53,7 +53,7 @@ def test_gradients_are_the_same_with_every_method(method):
     )
     model = base.load_classifier("tiny", seed=5)
     if method == "frozen layers":
-        model.freeze(1)
+        methods.adapt(model, "full", {"frozen_layers": 1})
     adaptation = methods.adapt(model, "full" if method == "frozen layers" else method, steps=20, seed=5)
     with torch.no_grad():  # what begins as nothing has no gradient in what lies before it
         for weight in methods.trained(model).values():
@@ -86,7 +86,7 @@ def test_a_training_is_the_same(tmp_path):
 def test_a_frozen_part_is_not_run_twice():
     """No gradient is asked for below the first layer that is trained."""
     model = base.load_classifier("tiny", seed=5)
-    model.freeze(1)
+    methods.adapt(model, "full", {"frozen_layers": 1})
     model.train()
     seen = []
     for layer in methods.blocks(model):

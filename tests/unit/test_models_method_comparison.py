@@ -15,10 +15,10 @@ from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY
 from workbench.models.loop import TrainSettings
 from workbench.models.method_comparison import train_all
-from workbench.models.method_study import Material, Setup, Start
 from workbench.models.methods import MethodError
 from workbench.models.private_study import NO_NOISE, sweep
 from workbench.models.tasks import TaskError
+from workbench.models.tuning import Material, Setup, Start
 
 METHODS: dict[str, Any] = {"full": {}, "lora": {"rank": 4}}
 BUDGETS = {"equal tokens": {"full": 1500, "lora": 1500}, "equal time": {"full": 1500, "lora": 2500}}

@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 import torch
 
-from workbench.models import base, method_study
+from workbench.models import base, tuning
 from workbench.models.device import choose_device
 from workbench.models.finetuning import text_rows, training_batches
 from workbench.models.loop import TrainingError, TrainSettings
 from workbench.models.merging import SAME, check_merged
-from workbench.models.method_study import Material, Setup, Start, budgets, costs, learn, remembered, search_options
+from workbench.models.method_study import budgets, costs, remembered, search_options
 from workbench.models.search import table as trials_of
 from workbench.models.tasks import task_for
+from workbench.models.tuning import Material, Setup, Start, learn
 
 ROWS = pd.DataFrame({"context": [f"{a} {b}" for a in ("red", "blue") for b in ("shoes", "coat", "hat")] * 40})
 ROWS["label"] = ROWS["context"].str.split().str[1]
@@ -97,7 +98,7 @@ def test_a_repeat_has_another_start_and_another_order(setup: Setup) -> None:
 
 
 def test_full_fine_tuning_may_leave_layers_as_they_are() -> None:
-    whole, some = (Start("tiny", 3, seed=1, frozen_layers=layers).model("full", {}, 1)[0] for layers in (0, 1))
+    whole, some = (Start("tiny", 3, seed=1).model("full", {"frozen_layers": layers}, 1)[0] for layers in (0, 1))
     free = [sum(value.numel() for value in model.parameters() if value.requires_grad) for model in (whole, some)]
     assert free[1] < 0.2 * free[0]
     assert torch.equal(whole.classifier.weight, some.classifier.weight)
@@ -107,7 +108,7 @@ def test_what_no_rate_would_mend_ends_the_study(setup: Setup, monkeypatch: pytes
     def fails(*_: Any, **__: Any) -> None:
         raise TrainingError("One single text does not fit into the GPU's memory: shorten it.")
 
-    monkeypatch.setattr(method_study, "fine_tune", fails)
+    monkeypatch.setattr(tuning, "fine_tune", fails)
     with pytest.raises(TrainingError, match="One single text does not fit"):
         learn(setup, "head", {}, [1e-3, 1e-2], 500)
 
@@ -117,11 +118,11 @@ def test_each_method_is_trained_at_its_best_rate_and_merges(setup: Setup) -> Non
     found = learn(setup, "lora", {"rank": 4}, rates, 3000)
     assert found.rate == 1e-2
     assert found.diverged == (1e30,)
-    assert found.tokens >= 3000
-    assert found.best < 0.5
+    assert found.result.tokens >= 3000
+    assert found.result.best < 0.5
     assert check_merged(found.model, text_rows(setup.material.tokenizer, ROWS), setup.device) <= SAME == 1e-5
     again = learn(setup, "lora", {"rank": 4}, rates, 3000)
-    assert again.best == found.best, "what was trained is trained again, and otherwise"
+    assert again.result.best == found.result.best, "what was trained is trained again, and otherwise"
 
 
 def test_rates_that_are_none_or_all_too_high_are_said(setup: Setup) -> None:

@@ -8,11 +8,18 @@ import torch
 from safetensors.torch import save_file
 from scipy.stats import kendalltau
 
-from workbench.models import base, costs
+from workbench.models import base, costs, methods
 from workbench.models.baseline import constant, constant_loss, fit_tfidf
 from workbench.models.batching import TextRows, cut_batches, plan_batches
 from workbench.models.calibration import Calibration, calibrate, choose_threshold, platt, sigmoid
-from workbench.models.comparison import classification_report, compare, reliability_table, sample_users, scored
+from workbench.models.comparison import (
+    classification_report,
+    compare,
+    in_splits,
+    reliability_table,
+    sample_users,
+    scored,
+)
 from workbench.models.device import Device, choose_device
 from workbench.models.finetuning import BINARY, pair_scorer, task_loss, training_batches
 from workbench.models.parts import MemoryFullError
@@ -330,7 +337,7 @@ def test_scores_in_bf16_are_those_of_fp32_and_do_not_tie(model, tokenizer, devic
 
 def test_frozen_layers_and_the_pooler_get_no_gradient(tokenizer):
     model = base.load_classifier(base.find_base_model("minilm"), seed=1)
-    model.freeze(3)
+    methods.adapt(model, "full", {"frozen_layers": 3})
     pairs = pd.DataFrame({"context": TEXTS[:3], "candidate": TEXTS[2::-1], "label": [1, 0, 1], "weight": 1.0})
     batches = training_batches(tokenizer, pairs, max_tokens=1, batch_tokens=4096, use_weights=False, seed=0)
     task_loss(BINARY)(model, batches[0]).backward()
@@ -340,7 +347,7 @@ def test_frozen_layers_and_the_pooler_get_no_gradient(tokenizer):
     assert all(p.grad is None for p in model.bert.embeddings.parameters())
     for layers in (-1, 6):
         with pytest.raises(ValueError, match=f"frozen_layers is {layers}, but the model has 6 layers: choose 0 to 5"):
-            model.freeze(layers)
+            methods.adapt(model, "full", {"frozen_layers": layers})
 
 
 # ---- the loss of pairs
@@ -442,7 +449,8 @@ def test_models_are_timed_and_weighed(shop):
 
     scores = scored({"tfidf": model.score, "tiny": slow}, valid, valid)
     np.testing.assert_array_equal(scores["tfidf"].test, model.score(valid))
-    table = costs.table({"tfidf": model, "tiny": encoder}, scores, {"tfidf": 2.0, "tiny": 9.0}, {"tiny": 5.0})
+    times = costs.milliseconds({"tfidf": model.score, "tiny": slow}, valid)
+    table = costs.table({"tfidf": model, "tiny": encoder}, times, {"tfidf": 2.0, "tiny": 9.0}, {"tiny": 5.0})
     assert table.loc["tiny", ["pretraining", "training"]].tolist() == [5, 9]
     assert table.loc["tfidf", "pretraining"] == 0
     assert table.loc["tiny", "megabytes"] == pytest.approx(4 * encoder.num_parameters() / 1e6)
@@ -458,6 +466,21 @@ def test_users_are_sampled_whole_and_always_the_same(shop):
     assert len(some) == 30 * 6
     assert set(sample_users(shop.sample(frac=1, random_state=0), 30, seed=1)["user_id"]) == set(some["user_id"])
     assert set(sample_users(shop, 30, seed=2)["user_id"]) != set(some["user_id"])
+
+
+def test_a_share_of_the_labels_is_that_of_whole_users_of_train(shop):
+    pairs = shop.assign(split=np.where(shop["user_id"].astype(int) < 60, "train", "test"))
+    pairs.loc[pairs["user_id"].astype(int) >= 90, "split"] = "valid"
+    whole = in_splits(pairs, 1, users={"test": 10}, seed=1)
+    assert {name: rows["user_id"].nunique() for name, rows in whole.items()} == {"train": 60, "valid": 30, "test": 10}
+    some, fewer = (in_splits(pairs, 1, users={"test": 10}, seed=1, share=share) for share in (0.1, 0.05))
+    assert some["train"]["user_id"].nunique() == 6
+    assert set(fewer["train"]["user_id"]) < set(some["train"]["user_id"]), "more labels are to be those and others"
+    for name in ("valid", "test"):
+        pd.testing.assert_frame_equal(some[name], whole[name])
+    for share in (0.0, 1.5):
+        with pytest.raises(ValueError, match=f"The share of labels is {share:g}: choose one above 0, up to 1"):
+            in_splits(pairs, 1, users={}, share=share)
 
 
 def test_a_comparison_pairs_its_differences(shop):

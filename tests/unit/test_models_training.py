@@ -17,7 +17,7 @@ from workbench.governance.access import keys
 from workbench.governance.access.checkpoints import SealedCheckpoints
 from workbench.governance.access.kms import Tampered
 from workbench.governance.access.vault import Vault
-from workbench.models import base, loop, training
+from workbench.models import base, loop, methods, training
 from workbench.models.checkpoints import MARK, last_checkpoint, training_folder
 from workbench.models.device import choose_device
 from workbench.models.finetuning import BINARY, PLAIN, fine_tune, task_loss, training_batches
@@ -275,7 +275,7 @@ def test_what_does_not_judge_does_not_make_it_another_training(tmp_path, monkeyp
 def test_checkpoints_of_other_frozen_layers_are_not_resumed(tmp_path):
     tune(tmp_path)
     frozen = base.load_classifier("tiny", seed=5)
-    frozen.freeze(1)
+    methods.adapt(frozen, "full", {"frozen_layers": 1})
     before = weights(frozen)
     tune(tmp_path, model=frozen)
     kept = {name for name, weight in weights(frozen).items() if torch.equal(weight, before[name])}

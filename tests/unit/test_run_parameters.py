@@ -80,6 +80,16 @@ def test_right_values(value: Any, default: Any, result: Any) -> None:
     assert type(given) is type(result)
 
 
+@pytest.mark.parametrize("value", [{"lora": {"rank": 8}}, {"lora": {}}, {"full": {"layers": 1}, "lora": {"rank": 8}}])
+def test_what_one_name_knows_says_nothing_of_another(value: Any) -> None:
+    assert typed(value, {"full": {"layers": 3}}, "here") == value
+
+
+@pytest.mark.parametrize("value", [{"alpha": [8, 16]}, {"alpha": {"low": 1, "high": 9, "step": 2}}])
+def test_values_of_a_free_key_are_like_one_of_the_others(value: Any) -> None:
+    assert typed(value, {"rate": {"low": 0.1, "high": 0.2}, "rank": [4, 8]}, "here") == value
+
+
 @pytest.mark.parametrize(
     ("value", "default", "message"),
     [
@@ -103,6 +113,8 @@ def test_right_values(value: Any, default: Any, result: Any) -> None:
         ({"patiense": 3}, {"warmup": 0.1, "patience": 2}, "has no key 'patiense', did you mean 'patience'"),
         ({"of": {"b": 1}}, {"of": {"a": 1}, "c": 1}, "here, key 'of' has no key 'b': use a"),
         ({1: 1}, {"a": 1}, "key 1: 1 is int"),
+        ({"lora": 8}, {"full": {"layers": 3}}, "key 'lora': 8 is int, not dict"),
+        ({"full": {"layer": 3}}, {"full": {"layers": 3}}, "key 'full' has no key 'layer'"),
     ],
 )
 def test_wrong_values(value: Any, default: Any, message: str) -> None:

@@ -176,7 +176,11 @@ def learned_finetuning(
         f"the natural rate, {rate:.4f}) on the pairs of {users:,} test users."
         + (f" **Fewer than {FEW_USERS} users**: no difference is judged." if users < FEW_USERS else ""),
         *(_difference(subject, rows.loc[subject], users) for subject in differences),
-        _worth(rows.loc[(f"{first} - {BASE}", "roc_auc")], float(costs.loc[first, "pretraining"]), users),
+        *(
+            _worth(rows.loc[(subject, "roc_auc")], float(costs.loc[first, "pretraining"]), users)
+            for subject in differences
+            if subject == f"{first} - {BASE}"
+        ),
         _at_the_threshold(report[report["class"] == "positive"].set_index("metric")),
         f"- Its calibrated probabilities are off by {error['value']:.3%} [{error['low']:.3%}, {error['high']:.3%}] on "
         f"average (expected calibration error), where {rate:.3%} of the pairs are positive: by "

@@ -46,6 +46,7 @@ WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.b
 LONGEST = 512  # rows that BERT has positions for
 AGAIN = "save or download the model with its tokenizer again"
 KNOWN = ("minilm", "tiny", "scratch")
+Where = str | Path | PreTrainedConfig
 HUB_SECONDS = 10.0  # that the Hugging Face hub may take to say whether it has a model
 
 # That a head starts fresh is said in the notebooks; a bar for a load that takes a second says nothing.
@@ -71,18 +72,18 @@ def find_base_model(name: str) -> str:
     if folder := _local_folder(name):
         if weights_file(folder) is None:
             raise BaseModelError(f"{folder} holds no weights ({', '.join(WEIGHTS)}): save or download the model again.")
-        _config(folder)
+        read_config(folder)
         return folder
     _ask_hub(name)
     return name
 
 
-def unadapted(name: str, adapted: str | Path) -> str | PreTrainedConfig:
+def unadapted(name: str, adapted: str | Path) -> Where:
     """What an adapted model began as: its base model, or of "scratch" its own shape with random weights."""
-    return _config(adapted) if name == "scratch" else find_base_model(name)
+    return read_config(adapted) if name == "scratch" else find_base_model(name)
 
 
-def weights_file(where: str | Path | PreTrainedConfig) -> Path | None:
+def weights_file(where: Where) -> Path | None:
     """The weights of a local model folder; None where there are none here ("tiny", a config, a Hugging Face name).
 
     A stage that records it as its input is not reused once the model is retrained in place.
@@ -109,7 +110,7 @@ def load_tokenizer(where: str | Path, max_length: int = 0) -> PreTrainedTokenize
     return tokenizer
 
 
-def shared_tokenizer(models: Iterable[str | Path | PreTrainedConfig], max_length: int = 0) -> PreTrainedTokenizerBase:
+def shared_tokenizer(models: Iterable[Where], max_length: int = 0) -> PreTrainedTokenizerBase:
     """The tokenizer of the first of the models, once it is sure that all others have the same vocabulary.
 
     A config has no vocabulary, and is read with that of the others.
@@ -127,14 +128,12 @@ def shared_tokenizer(models: Iterable[str | Path | PreTrainedConfig], max_length
     return tokenizer
 
 
-def load_encoder(where: str | Path | PreTrainedConfig, seed: int = 0) -> PreTrainedModel:
+def load_encoder(where: Where, seed: int = 0) -> PreTrainedModel:
     """The bare encoder, in float32."""
     return _load(AutoModel, where, seed)
 
 
-def load_classifier(
-    where: str | Path | PreTrainedConfig, seed: int = 0, outputs: int = 0, scale: float | None = None
-) -> TextClassifier:
+def load_classifier(where: Where, seed: int = 0, outputs: int = 0, scale: float | None = None) -> TextClassifier:
     """The encoder under a head of so many logits; a head that `where` lacks starts from `seed`.
 
     outputs: 0 takes the head that a saved classifier has, and one logit for a bare encoder. For two classes one logit,
@@ -142,7 +141,7 @@ def load_classifier(
     expects.
     scale: of a new head of cosines (see `prototypes`), in place of a linear one.
     """
-    config = _config(where)
+    config = read_config(where)
     if outputs or "TextClassifier" not in (config.architectures or []):
         config.num_labels = outputs or 1
     if scale is not None:
@@ -150,13 +149,13 @@ def load_classifier(
     return _load(TextClassifier, where, seed, config)
 
 
-def load_masked_lm(where: str | Path | PreTrainedConfig, seed: int = 0) -> PreTrainedModel:
+def load_masked_lm(where: Where, seed: int = 0) -> PreTrainedModel:
     """The encoder under a masked-language head tied to its embeddings; a head that `where` lacks starts from `seed`.
 
     A pooler, which transformers' own classes drop, is kept frozen: an adapted model hands on every part of its base.
     Raises `BaseModelError` for a model that guesses no masked words.
     """
-    if (family := _config(where).model_type) not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+    if (family := read_config(where).model_type) not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         raise BaseModelError(f"A {family} guesses no masked words: use the objective clm.")
     model = _load(AutoModelForMaskedLM, where, seed)
     encoder = _load(AutoModel, where, seed)
@@ -167,12 +166,12 @@ def load_masked_lm(where: str | Path | PreTrainedConfig, seed: int = 0) -> PreTr
     return model
 
 
-def load_causal_lm(where: str | Path | PreTrainedConfig, seed: int = 0) -> PreTrainedModel:
+def load_causal_lm(where: Where, seed: int = 0) -> PreTrainedModel:
     """The decoder under a head that guesses the next token, tied to its embeddings.
 
     Raises `BaseModelError` for an encoder, which reads in both directions and would only have to look ahead.
     """
-    family = _config(where).model_type
+    family = read_config(where).model_type
     if family not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or family in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         raise BaseModelError(f"A {family} reads in both directions: use the objective mlm, or a GPT-type base model.")
     return _load(AutoModelForCausalLM, where, seed)
@@ -265,7 +264,8 @@ def _ask_hub(name: str) -> None:
         ) from error
 
 
-def _config(where: str | Path | PreTrainedConfig) -> PreTrainedConfig:
+def read_config(where: Where) -> PreTrainedConfig:
+    """The shape of a model, to be changed at will. Raises `BaseModelError` where there is none, or none for here."""
     if isinstance(where, PreTrainedConfig):
         config = copy.deepcopy(where)  # a model keeps its config, and may write into it
     elif where == "tiny":
@@ -282,10 +282,10 @@ def _config(where: str | Path | PreTrainedConfig) -> PreTrainedConfig:
     return config
 
 
-def _load(kind: Any, where: str | Path | PreTrainedConfig, seed: int, config: PreTrainedConfig | None = None) -> Any:
+def _load(kind: Any, where: Where, seed: int, config: PreTrainedConfig | None = None) -> Any:
     """The model, whose `fresh` says what of it is random: "weights" (all of them), "head", or "" (nothing)."""
     torch.manual_seed(seed)
-    config = config or _config(where)
+    config = config or read_config(where)
     if kind is not TextClassifier and (method := getattr(config, "method", None)):
         raise BaseModelError(
             f"{where} was fine-tuned by {method['name']} and not merged, so that its encoder cannot be loaded alone: "

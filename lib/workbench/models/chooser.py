@@ -18,7 +18,7 @@ from workbench.models.baseline import TfidfModel, fit_tfidf
 from workbench.models.costs import megabytes
 from workbench.models.finetuning import pair_scorer
 from workbench.models.loop import Diverged
-from workbench.models.method_study import Material, Setup, Start, learn
+from workbench.models.tuning import Material, Setup, learn
 
 LINEAR = "tfidf"
 REQUESTS = 30  # that are timed, after one that is not
@@ -99,17 +99,14 @@ class Encoder:
 
     def loss(self, tokens: int) -> float:
         """The loss at the best rate."""
-        return learn(self._own, "full", {}, self.rates, tokens).best
+        return learn(self._own, "full", {}, self.rates, tokens).result.best
 
     @cached_property
     def _own(self) -> Setup:
         given, where = self.setup, base.find_base_model(self.name)
         tokenizer = base.load_tokenizer(where, int(given.material.tokenizer.model_max_length))
-        return replace(
-            given, start=Start(where, given.start.outputs, given.start.seed),
-            material=replace(given.material, tokenizer=tokenizer),
-            place=lambda name: given.place(f"{self.name.replace('/', '-')}-{name}"),
-        )  # fmt: skip
+        own = given.of(self.name.replace("/", "-"), where)
+        return replace(own, material=replace(given.material, tokenizer=tokenizer))
 
 
 def candidates(names: Sequence[str], setup: Setup, rates: Sequence[float]) -> dict[str, Candidate]:

@@ -65,21 +65,6 @@ class TextClassifier(PreTrainedModel):
             functional.normalize(h, dim=-1), functional.normalize(self.classifier.weight, dim=-1)
         )
 
-    def freeze(self, layers: int) -> None:
-        """Keep the weights of the embeddings and of the `layers` lower layers; 0 trains everything.
-
-        Raises ValueError unless a layer is left to train.
-        """
-        blocks = methods.blocks(self)
-        if not 0 <= layers < len(blocks):
-            raise ValueError(
-                f"frozen_layers is {layers}, but the model has {len(blocks)} layers: choose 0 to {len(blocks) - 1}."
-            )
-        if layers:
-            trained = {id(parameter) for block in blocks[layers:] for parameter in block.parameters()}
-            for parameter in self.base_model.parameters():
-                parameter.requires_grad = parameter.requires_grad and id(parameter) in trained
-
 
 def mean_over(hidden: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """The mean (rows × hidden) of hidden states (rows × length × hidden) over the places (rows × length) that are 1."""

@@ -1,7 +1,6 @@
 """The models side by side on test: metrics, intervals over users, paired differences, reports."""
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -34,11 +33,10 @@ CONSTANT = "constant"  # what the model that says the same of every pair is call
 
 @dataclass(frozen=True)
 class Scores:
-    """A model's raw scores, and how long it takes for them."""
+    """A model's raw scores."""
 
     valid: np.ndarray
     test: np.ndarray
-    milliseconds: float  # for 1,000 pairs of test; equal pairs are scored once
 
 
 def binary(pairs: pd.DataFrame, positive_from: int) -> pd.DataFrame:
@@ -55,6 +53,31 @@ def binary(pairs: pd.DataFrame, positive_from: int) -> pd.DataFrame:
             f"positive_from is {positive_from}, and the pairs have the grades {grades}: choose between them"
         )
     return pairs.assign(label=label)
+
+
+def in_splits(
+    pairs: pd.DataFrame, positive_from: int, *, users: Mapping[str, int], seed: int = 0, share: float = 1.0
+) -> dict[str, pd.DataFrame]:
+    """The pairs of train, valid and test, labelled by `binary`.
+
+    Args:
+        pairs: split, user_id, label.
+        positive_from: the least positive grade.
+        users: of a split, at most so many users, drawn by `sample_users`.
+        seed: of what is drawn.
+        share: of the users of train, whose labels are read: what more labels would bring.
+
+    Raises:
+        ValueError: the labels are all alike, or `share` is none.
+
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"The share of labels is {share:g}: choose one above 0, up to 1.")
+    pairs = binary(pairs, positive_from)
+    split = {name: pairs[pairs["split"] == name] for name in ("train", "valid", "test")}
+    if share < 1:
+        users = {"train": max(1, round(share * split["train"]["user_id"].nunique())), **users}
+    return split | {name: sample_users(split[name], count, seed) for name, count in users.items()}
 
 
 def sample_users(pairs: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame:
@@ -86,13 +109,8 @@ def describe(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def scored(scorers: Mapping[str, Scorer], valid: pd.DataFrame, test: pd.DataFrame) -> dict[str, Scores]:
-    """Each model's scores of valid and of test, which is timed: by then it is warm."""
-    found = {}
-    for name, score in scorers.items():
-        of_valid, began = score(valid), time.perf_counter()
-        of_test = score(test)
-        found[name] = Scores(of_valid, of_test, 1e6 * (time.perf_counter() - began) / len(test))
-    return found
+    """Each model's scores of valid and of test."""
+    return {name: Scores(score(valid), score(test)) for name, score in scorers.items()}
 
 
 def probabilities_of(

@@ -1,5 +1,6 @@
-"""Whether a model scores the same once its method is merged into the base model."""
+"""Models whose method is merged into the base model, once it is sure that they score the same."""
 
+from workbench.models import methods
 from workbench.models.batching import TextRows
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
@@ -7,6 +8,20 @@ from workbench.models.methods import MethodError
 from workbench.models.scoring import merged_apart
 
 SAME = 1e-5  # of a logit, in float32: more is not rounding
+
+
+def merged(model: TextClassifier, texts: TextRows, device: Device) -> TextClassifier:
+    """The model, no larger and no slower than its base: what its method added is merged, in place, where it can be.
+
+    Raises:
+        MethodError: merged, it would score `texts` otherwise.
+
+    """
+    method = getattr(model.config, "method", None)
+    if method and methods.METHODS[method["name"]].merges:
+        check_merged(model, texts, device)
+        methods.merge(model)
+    return model
 
 
 def check_merged(model: TextClassifier, texts: TextRows, device: Device) -> float:

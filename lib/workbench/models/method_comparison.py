@@ -12,7 +12,7 @@ from workbench.models.classifier import TextClassifier
 from workbench.models.comparison import calibrated, compare
 from workbench.models.finetuning import pair_scorer, text_rows
 from workbench.models.merging import check_merged
-from workbench.models.method_study import Setup, learn
+from workbench.models.tuning import Setup, learn
 
 CHECKED = 1000  # pairs by which they are compared
 
@@ -103,8 +103,8 @@ def _repeated(
         mine = setup.repeated(number)
         found = learn(mine, method, options, [rows[0]["rate"]] if rows else rates, tokens)
         rows.append({
-            "seed": mine.start.seed, "rate": found.rate, "loss": found.best, "tokens": found.tokens,
-            "seconds": found.seconds, "diverged": ", ".join(f"{rate:g}" for rate in found.diverged),
+            "seed": mine.start.seed, "rate": found.rate, "loss": found.result.best, "tokens": found.result.tokens,
+            "seconds": found.result.seconds, "diverged": ", ".join(f"{rate:g}" for rate in found.diverged),
             "apart": np.nan if rows or not methods.METHODS[method].merges else _apart(mine, found.model),
         })  # fmt: skip
         scored.append(scores_on(mine, found.model, test))

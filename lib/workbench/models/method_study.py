@@ -1,98 +1,31 @@
-"""Methods side by side: what each costs, and what each learns within a budget, at its best learning rate."""
+"""Methods side by side: what each costs, the budgets that compare them, and a search of one's options."""
 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
-from transformers import PreTrainedConfig, PreTrainedTokenizerBase, TrainerCallback, TrainerState
+from transformers import TrainerState
 
-from workbench.models import base, methods
-from workbench.models.batching import digest_of, plan_batches
-from workbench.models.checkpoints import Keeper
+from workbench.models import methods
+from workbench.models.batching import digest_of
 from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
-from workbench.models.finetuning import LabelledBatches, fine_tune, task_loss, training_batches
-from workbench.models.loop import Batch, Diverged, Loss, TrainSettings
+from workbench.models.finetuning import task_loss
+from workbench.models.loop import Batch, Loss
 from workbench.models.search import Pruning, Ranges, search
-from workbench.models.tasks import Task
+from workbench.models.tuning import Setup, learn
 
 if TYPE_CHECKING:
     import optuna
 
 WARM_UP = 2  # steps that are not counted
 MEASURED = 20  # steps of each method that say what it costs
-Place = Callable[[str], str | Path | Keeper]
-
-
-@dataclass(frozen=True)
-class Start:
-    """From what each method starts: the same base model, head and seed."""
-
-    where: str | Path | PreTrainedConfig
-    outputs: int
-    seed: int
-    frozen_layers: int = 0  # of full fine-tuning
-
-    def model(self, method: str, options: methods.Options, steps: int) -> tuple[TextClassifier, methods.Adaptation]:
-        """A fresh model, prepared for a method."""
-        model = base.load_classifier(self.where, self.seed, self.outputs)
-        if method == "full":
-            model.freeze(self.frozen_layers)
-        return model, methods.adapt(model, method, options, steps=steps, seed=self.seed)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What all methods are trained on and chosen by; texts are read once, for all trainings."""
-
-    tokenizer: PreTrainedTokenizerBase
-    train: pd.DataFrame
-    valid: pd.DataFrame
-    task: Task
-    batch_tokens: int
-    use_weights: bool = False
-
-    @cached_property
-    def _read(self) -> LabelledBatches:
-        return training_batches(
-            self.tokenizer, self.train, self.task, max_tokens=1, batch_tokens=self.batch_tokens,
-            use_weights=self.use_weights, seed=0,
-        )  # fmt: skip
-
-    def batches(self, tokens: int, seed: int) -> LabelledBatches:
-        """The batches of a training that reads so many tokens: the same first ones for every method."""
-        lengths = self._read.texts.lengths
-        return replace(self._read, plan=plan_batches(lengths, self.batch_tokens, seed=seed, max_tokens=tokens))
-
-    def tokens(self, epochs: float) -> int:
-        """Tokens of so many passes over all training pairs."""
-        return int(epochs * self._read.texts.lengths.sum())
-
-
-@dataclass(frozen=True)
-class Setup:
-    """How every training is done: from where, on what, how it is optimised, where it is computed and kept.
-
-    `place` says where the checkpoints of a name are kept, so that a training that was broken off goes on.
-    """
-
-    start: Start
-    material: Material
-    settings: TrainSettings
-    device: Device
-    place: Place
-
-    def repeated(self, number: int) -> "Setup":
-        """The same with another seed of the head, of the method's weights, of the order of pairs, and of dropout."""
-        seed = self.start.seed + number
-        return replace(self, start=replace(self.start, seed=seed), settings=replace(self.settings, seed=seed))
 
 
 def costs(setup: Setup, chosen: Mapping[str, methods.Options]) -> pd.DataFrame:
@@ -139,59 +72,6 @@ def costs(setup: Setup, chosen: Mapping[str, methods.Options]) -> pd.DataFrame:
     return table
 
 
-@dataclass(frozen=True)
-class Learned:
-    """What one training of a method came to."""
-
-    model: TextClassifier
-    rate: float
-    best: float  # the task's loss on valid
-    tokens: int
-    seconds: float
-    diverged: tuple[float, ...] = ()  # rates at which the training became infinite
-
-
-def learn(
-    setup: Setup,
-    method: str,
-    options: methods.Options,
-    rates: Sequence[float],
-    tokens: int,
-    *,
-    callbacks: Sequence[TrainerCallback] = (),
-) -> Learned:
-    """Train a method within a budget of tokens at each of these rates, and keep what is best on valid.
-
-    A method that is given its rate by hand is compared by the luck of the hand: each is tuned, with the same care.
-
-    Raises:
-        TrainingError: at every rate the training became infinite.
-
-    """
-    if not rates:
-        raise ValueError(f"There is no learning rate to train {method} with: name one or more.")
-    start, material = setup.start, setup.material
-    batches = material.batches(tokens, start.seed)
-    found: list[Learned] = []
-    diverged: list[float] = []
-    for rate in rates:
-        model, adaptation = start.model(method, options, len(batches))
-        adaptation.callbacks.extend(callbacks)
-        try:
-            result = fine_tune(
-                model, material.tokenizer, batches, material.valid, material.task, adaptation,
-                settings=replace(setup.settings, learning_rate=rate), device=setup.device,
-                checkpoints=setup.place(f"{method}-{tokens}-{rate:g}-{start.seed}"),
-            )  # fmt: skip
-        except Diverged:
-            if rate == rates[-1] and not found:
-                raise
-            diverged.append(rate)
-            continue
-        found.append(Learned(model, rate, result.best, result.tokens, result.seconds))
-    return replace(min(found, key=lambda each: each.best), diverged=tuple(diverged))
-
-
 def search_options(
     setup: Setup,
     method: str,
@@ -213,7 +93,7 @@ def search_options(
         mine = replace(setup, place=lambda name: setup.place(f"trial-{trial.number}-{name}"))
         pruning = Pruning(trial, setup.material.task.better)
         rates = [drawn.get("learning_rate", rate)]
-        return learn(mine, method, {**options, **own}, rates, tokens, callbacks=[pruning]).best
+        return learn(mine, method, {**options, **own}, rates, tokens, callbacks=[pruning]).result.best
 
     return search(ranges, run, trials=trials, storage=storage, seed=setup.start.seed, question=question)
 

@@ -53,6 +53,8 @@ def adapt(
 ) -> Adaptation:
     """Prepare `model`, in place, to be trained by a method of `METHODS`; its head is trained with every one.
 
+    With `full`, `frozen_layers` keeps the embeddings and so many lower layers as they are: a cheaper step.
+
     Args:
         model: with its head as `classifier`, if it has one.
         method: its name.
@@ -81,6 +83,18 @@ def adapt(
     if method not in ("full", "head"):  # these two add nothing that would have to be made again
         model.config.method = {"name": method, "options": chosen_options}
     return found or Adaptation()
+
+
+def only(method: Mapping[str, Options]) -> tuple[str, Options]:
+    """Name and options of a method that is given as {"lora": {"rank": 16}}.
+
+    Raises:
+        MethodError: it names none or several.
+
+    """
+    if len(method) != 1:
+        raise MethodError(f"method names {len(method)} methods: name one with its options, as {{lora: {{rank: 16}}}}.")
+    return next(iter(method.items()))
 
 
 def merge(model: PreTrainedModel) -> PreTrainedModel:
@@ -132,8 +146,17 @@ def _known(method: str) -> Method:
     return METHODS[method]
 
 
-def _full(_model: PreTrainedModel, _options: Options, _steps: int) -> None:
-    """Every weight that the model has free."""
+def _full(model: PreTrainedModel, options: Options, _steps: int) -> None:
+    """Every weight that the model has free, but for those of the embeddings and of the lower layers that stay."""
+    layers, frozen = blocks(model), options["frozen_layers"]
+    if not isinstance(frozen, int) or not 0 <= frozen < len(layers):
+        raise MethodError(
+            f"frozen_layers is {frozen}, but the model has {len(layers)} layers: choose 0 to {len(layers) - 1}."
+        )
+    if frozen:
+        kept = {id(parameter) for layer in layers[frozen:] for parameter in layer.parameters()}
+        for parameter in model.base_model.parameters():
+            parameter.requires_grad = parameter.requires_grad and id(parameter) in kept
 
 
 def _head(_model: PreTrainedModel, _options: Options, _steps: int) -> None:
@@ -235,7 +258,7 @@ def _linears(model: PreTrainedModel, which: str) -> list[str]:
 
 LOW_RANK = {"rank": 8, "alpha": 16, "dropout": 0.0, "layers": "all"}
 METHODS: dict[str, Method] = {
-    "full": Method(_full),
+    "full": Method(_full, {"frozen_layers": 0}),
     "head": Method(_head),
     "lora": Method(_lora, LOW_RANK, merges=True),
     "dora": Method(_dora, LOW_RANK, merges=True),

@@ -9,8 +9,8 @@ import pandas as pd
 
 from workbench.models import base, methods
 from workbench.models.method_comparison import scores_on
-from workbench.models.method_study import Setup
 from workbench.models.private import Budget, Private, train_privately
+from workbench.models.tuning import Setup
 
 NO_NOISE = "without noise"
 

@@ -138,8 +138,7 @@ def typed(value: Any, default: Any, where: str) -> Any:
             typed(key, "", f"{where}, key {key!r}")
             if is_record(default) and key not in default:
                 raise InputError(f"{where} has no key '{key}'{nearest(key, default)}: use {', '.join(default)}")
-        first = next(iter(default.values()), None)
-        items = ((key, item, default.get(key, first)) for key, item in value.items())
+        items = ((key, item, _like(default, key, item)) for key, item in value.items())
         return {key: item if like is None else typed(item, like, f"{where}, key '{key}'") for key, item, like in items}
     return value
 
@@ -160,6 +159,18 @@ def completed(value: Any, before: Any, default: Any) -> Any:
     return {
         key: completed(value[key], before[key], like) if key in value else before[key] for key, like in default.items()
     }
+
+
+def _like(default: dict, key: str, item: Any) -> Any:
+    """What the value of a dict's key should be like; None where nothing is known of it.
+
+    Under a key of the user's own that is what stands under the others; but what keys a record among them has says
+    nothing of this one's.
+    """
+    if key in default or not default:
+        return default.get(key)
+    like = _example(list(default.values()), item)
+    return None if is_record(like) and isinstance(item, dict) else like
 
 
 def _example(default: list, item: Any) -> Any:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from workbench.models import base, finetuning
+from workbench.models.base import Where
 from workbench.models.batching import identity_of
 from workbench.models.checkpoints import Keeper
 from workbench.models.device import Device
@@ -43,7 +44,6 @@ SCRATCH: Mapping[str, Any] = {
     "lowercase": True,
 }  # fmt: skip
 """A model of a shop's own: its family and sizes, the kind and size of its vocabulary."""
-Where = str | Path | PreTrainedConfig
 
 
 @dataclass(frozen=True)
