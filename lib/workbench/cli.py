@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from workbench import officer
 from workbench.artifacts import StageError, locate
@@ -127,16 +127,20 @@ def seeds(
     metrics: Annotated[list[str] | None, typer.Argument(help="Words: metrics that hold none are left out.")] = None,
     outputs: Outputs = None,
 ) -> None:
-    """Show each metric's mean over a grid's runs that differ in their seeds only, with its 95 % interval."""
+    """Show each metric's mean over a grid's runs that differ in their seeds only, with its 95 % interval.
+
+    And how far it is, seed by seed, from that of the grid's first values.
+    """
     ended = [each for each in runs_of(Project.find(outputs=outputs).outputs, profile) if each.record["status"] == OK]
-    table = Table("grid", "stage", "metric", "mean", "95 % interval", "seeds")
-    for row in comparison.over_seeds(ended):
-        if not metrics or any(word in row.metric for word in metrics):
-            interval = f"[{row.low:.4g}, {row.high:.4g}]" if row.seeds > 1 else "–"
-            table.add_row(row.of, row.stage, row.metric, f"{row.mean:.4g}", interval, str(row.seeds))
-    if not table.row_count:
+    told = [row for row in comparison.over_seeds(ended) if not metrics or any(word in row.metric for word in metrics)]
+    if not told:
         raise InputError(f"no ok run of profile '{profile}' has such a metric (`workbench runs` lists the runs)")
-    console.print(table)
+    for values in dict.fromkeys(row.of for row in told):
+        table = Table("stage", Column("metric", no_wrap=True), "mean", "against the first", "seeds", title=values)
+        for row in (row for row in told if row.of == values):
+            each = comparison.interval(row.value), comparison.interval(row.difference, "+")
+            table.add_row(row.stage, row.metric, *each, str(row.seeds))
+        console.print(table)
 
 
 @app.command("report")

@@ -113,12 +113,14 @@ def test_a_grid_is_told_over_its_seeds(toy: ToyProject) -> None:
     rows = {(row.of, row.metric): row for row in compare.over_seeds(reversed(runs))}
     three = rows["01_a.size=3", "fusion/ndcg@10"]
     mean, error = np.mean([0.2, 0.3, 0.5]), np.std([0.2, 0.3, 0.5], ddof=1) / 3**0.5  # the newest with seed 1 counts
-    assert (three.stage, three.seeds, three.mean) == ("01_a", 3, pytest.approx(mean))
-    assert (three.low, three.high) == pytest.approx((mean - 4.302653 * error, mean + 4.302653 * error))
-    assert rows["01_a.size=3", "fusion/ndcg@10[cold]"].mean == pytest.approx(mean / 2)
+    assert (three.stage, three.seeds, three.difference) == ("01_a", 3, None)
+    assert three.value == pytest.approx((mean, mean - 4.302653 * error, mean + 4.302653 * error))
+    assert rows["01_a.size=3", "fusion/ndcg@10[cold]"].value[0] == pytest.approx(mean / 2)
     one = rows["01_a.size=9", "fusion/ndcg@10"]
-    assert (one.seeds, one.mean) == (1, 0.4)
-    assert np.isnan([one.low, one.high]).all()
+    assert (one.seeds, one.value[0]) == (1, 0.4)
+    assert np.isnan(one.value[1:]).all()
+    assert one.difference is not None
+    assert one.difference[0] == pytest.approx(0.4 - 0.5), "seed by seed: that of the other size has 0.5 with this one"
     assert not any(metric == "text/auc" for _, metric in rows)  # it was never measured
 
 

@@ -73,7 +73,7 @@ def train(
     the parts of a split batch add up); evaluate(model) gives the numbers on valid, `better` among them.
     A `checkpoints` folder (or keeper) that holds a whole checkpoint of the same training resumes from it: on a CPU,
     with the same threads and precision, the weights come out as they would have unbroken. Checkpoints of another
-    training (other data, start or settings) are removed. `wrap` puts something of its own around the optimiser, which
+    training (other data, start or settings) are removed. `wrap` puts something of its own around the optimizer, which
     may look at the gradient of each row: so their padding stays. `what` says what else makes it another training: the
     task, constants of the loss, the rows that it is judged by. With `resumes` False a training that was broken off
     starts anew, because something of it is in no checkpoint. `tracker` shows the curve as it grows.

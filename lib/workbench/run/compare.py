@@ -36,15 +36,20 @@ def metrics(one: Run, two: Run) -> list[tuple[str, str, str, str, str]]:
 
 @dataclass(frozen=True)
 class Repeated:
-    """A metric over runs that differ in their seeds only; `of` are the other values of their grid."""
+    """A metric over runs that differ in their seeds only.
+
+    of: the other values of their grid.
+    value: mean, lower and upper end of its interval.
+    seeds: of how many runs.
+    difference: the same of what differs, seed by seed, from the runs with the grid's first values; None for these.
+    """
 
     of: str
     stage: str
     metric: str
-    mean: float
-    low: float
-    high: float
+    value: tuple[float, float, float]
     seeds: int
+    difference: tuple[float, float, float] | None = None
 
 
 def over_seeds(runs: Iterable[Run]) -> list[Repeated]:
@@ -55,13 +60,41 @@ def over_seeds(runs: Iterable[Run]) -> list[Repeated]:
     newest: dict[str, Run] = {}
     for run in runs:
         newest.setdefault(str(run.record["combination"]), run)
-    values: dict[tuple[str, str, str], list[float]] = {}
+    values: dict[tuple[str, str, str], dict[str, float]] = {}  # of each seed
+    first: dict[tuple[str, str], dict[str, float]] = {}
     for run in reversed(newest.values()):
-        others = [f"{name}={value}" for name, value in run.record["combination"].items() if not name.endswith(SEED)]
+        seeds, others = _combination(run)
         for (stage, name), value in _by_name(run).items():
             if value is not None:
-                values.setdefault((", ".join(others), stage, name), []).append(value)
-    return [Repeated(*key, *_student(each), len(each)) for key, each in values.items()]
+                mine = values.setdefault((others, stage, name), {})
+                mine[seeds] = value
+                first.setdefault((stage, name), mine)
+    return [
+        Repeated(*key, _student(list(mine.values())), len(mine), _differing(mine, first[key[1:]]))
+        for key, mine in values.items()
+    ]
+
+
+def _combination(run: Run) -> tuple[str, str]:
+    """The seeds of a run's grid, and its other values."""
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for name, value in run.record["combination"].items():
+        told[name.endswith(SEED)].append(f"{name}={value}")
+    return ", ".join(told[True]), ", ".join(told[False])
+
+
+def _differing(mine: dict[str, float], first: dict[str, float]) -> tuple[float, float, float] | None:
+    """Mean and interval of the difference, over the seeds that both have."""
+    both = [mine[seed] - first[seed] for seed in mine if seed in first]
+    return _student(both) if both and mine is not first else None
+
+
+def interval(given: tuple[float, float, float] | None, sign: str = "") -> str:
+    """A mean and its interval as text; none of one seed."""
+    if given is None:
+        return "–"
+    mean, low, high = (f"{each:{sign}.4g}" for each in given)
+    return mean if math.isnan(given[1]) else f"{mean} [{low}, {high}]"
 
 
 def _student(values: list[float]) -> tuple[float, float, float]:

@@ -1,6 +1,6 @@
 """A training's checkpoints under lock: what `workbench.models.checkpoints` calls a keeper.
 
-A model remembers what it was trained on, and its optimiser too, so both are sealed like the texts that they saw. Their
+A model remembers what it was trained on, and its optimizer too, so both are sealed like the texts that they saw. Their
 wrapped keys lie beside them, for a stage that is tried again keeps nothing but its checkpoints.
 """
 
