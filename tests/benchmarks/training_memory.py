@@ -115,7 +115,7 @@ def fine_tuning(folder: Path, given: dict[str, Any]) -> None:
     task, weighted = finetuning.BINARY, labels["use_weights"]
     material = tuning.Material(tokenizer, split["train"], split["valid"], task, given["batch_tokens"], weighted)
     device = choose_device(given["precision"], given["threads"])
-    start = tuning.Start(where, task.outputs, given["seed"])
+    start = tuning.Start(where, task, given["seed"])
     setup = tuning.Setup(start, material, _settings(given), device, folder.joinpath)
     held = {
         name: tuning.learn(

@@ -39,6 +39,7 @@ SMALL = {
 MORE = {"banking77": ("01b_labels",), "storefront": ("04_evaluation",)}
 """What some profiles run besides, and its settings in small."""
 MORE_SMALL = {
+    "icecat_search": {"03_finetuning.labels": "{positive_from: 2, head: grades}"},
     "banking77": {"01b_labels.folds": 2},
     "storefront": {
         "04_evaluation.min_users": 1, "04_evaluation.popular": 50, "04_evaluation.proposals": 10,

@@ -50,8 +50,8 @@ def card() -> Card:
         languages=["en", "zh", "und"], splits=comparison.describe({"valid": valid, "test": test}),
         base_model="minilm", local=True,
         pretraining=pd.DataFrame({"step": [45], "tokens": [20001]}, index=["mlm"]),
-        training={"learning_rate": 1e-4, "max_length": 128, "steps": 1234, "tokens": 56789, "seconds": 12.3, "parts": 2,
-                  "device": "cpu", "precision": "bf16"},
+        training={"head": "grades", "learning_rate": 1e-4, "max_length": 128, "steps": 1234, "tokens": 56789,
+                  "seconds": 12.3, "parts": 2, "device": "cpu", "precision": "bf16"},
         metrics=comparison.compare(test, probabilities, draws=50),
         report=comparison.classification_report(test, own, calibrations["adapted"], draws=50),
         error=comparison.calibration_report(test, own, draws=50),
@@ -68,7 +68,7 @@ def test_every_section_is_there_and_says_what_was_found(card):
         "| test | 600 | 100 |", "| 2024-03-13 | 2024-04-07 |",
         "**sentence-transformers/all-MiniLM-L6-v2**, terms: Apache-2.0",
         "mlm (45 steps, 20,001 tokens)", "1,234 steps over 56,789 tokens took 12 s on cpu in bf16",
-        "| learning_rate | 0.0001 |",
+        "| learning_rate | 0.0001 |", "Fine-tuned by the cross-entropy of passing each grade",
         "on 100 users, from 2024-03-13 to 2024-04-07", "more than 128 tokens",
     ):  # fmt: skip
         assert said in told

@@ -98,7 +98,7 @@ def test_what_fails_otherwise_did_not_diverge(monkeypatch: pytest.MonkeyPatch) -
 def test_real_candidates_are_measured(tmp_path: Path) -> None:
     material = Material(base.load_tokenizer("tiny", 16), ROWS, ROWS[:90], BINARY, batch_tokens=400)
     device, settings = choose_device("fp32", threads=1), TrainSettings(evaluations=1, seed=1)
-    setup = Setup(Start("tiny", 1, seed=1), material, settings, device, tmp_path.joinpath)
+    setup = Setup(Start("tiny", BINARY, seed=1), material, settings, device, tmp_path.joinpath)
     found = choose(candidates(["tfidf", "tiny"], setup, [3e-3]), ROWS, Limits(request=5), 3000)
     assert found.best in ("tfidf", "tiny")
     table = found.table

@@ -33,7 +33,7 @@ ROWS["weight"], ROWS["user_id"] = 1.0, np.arange(len(ROWS)) // 6
 def made(folder: Path) -> Setup:
     material = Material(base.load_tokenizer("tiny", 16), ROWS, ROWS[:90], BINARY, batch_tokens=400)
     settings, device = TrainSettings(evaluations=1, seed=1), choose_device("fp32", threads=1)
-    return Setup(Start("tiny", 1, seed=1), material, settings, device, folder.joinpath)
+    return Setup(Start("tiny", BINARY, seed=1), material, settings, device, folder.joinpath)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def made(folder: Path) -> Setup:
     task = task_for(ROWS["label"], "classes")
     material = Material(base.load_tokenizer("tiny", 8), ROWS, ROWS[:60], task, batch_tokens=400)
     settings, device = TrainSettings(evaluations=2, seed=1), choose_device("fp32", threads=1)
-    return Setup(Start("tiny", 3, seed=1), material, settings, device, folder.joinpath)
+    return Setup(Start("tiny", task, seed=1), material, settings, device, folder.joinpath)
 
 
 @pytest.fixture
@@ -98,7 +98,10 @@ def test_a_repeat_has_another_start_and_another_order(setup: Setup) -> None:
 
 
 def test_full_fine_tuning_may_leave_layers_as_they_are() -> None:
-    whole, some = (Start("tiny", 3, seed=1).model("full", {"frozen_layers": layers}, 1)[0] for layers in (0, 1))
+    whole, some = (
+        Start("tiny", task_for(ROWS["label"], "classes"), seed=1).model("full", {"frozen_layers": layers}, 1)[0]
+        for layers in (0, 1)
+    )
     free = [sum(value.numel() for value in model.parameters() if value.requires_grad) for model in (whole, some)]
     assert free[1] < 0.2 * free[0]
     assert torch.equal(whole.classifier.weight, some.classifier.weight)

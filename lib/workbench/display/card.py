@@ -19,6 +19,9 @@ from workbench.models.training import TrainResult
 
 BASES = {"minilm": ("sentence-transformers/all-MiniLM-L6-v2", "Apache-2.0")}  # name on the hub, terms
 RANDOM = ("tiny", "scratch")  # base models that begin with random weights
+LOSSES = {
+    "binary": "binary cross-entropy", "grades": "the cross-entropy of passing each grade", "number": "squared error"
+}  # fmt: skip
 UNKNOWN = "und"  # a language that was not determined
 # what may mean something in Markdown or HTML; a _ within a word does not, nor does a : that begins no address
 ACTIVE = re.compile(r"[^\w .,:;()/+=-]|(?<![^\W_])_|_(?![^\W_])|:(?=/)|(?<=[wW]{3})\.")
@@ -42,7 +45,7 @@ class Card:
         base_model: its parameter.
         local: whether it is a folder, and no name on a hub.
         pretraining: steps and tokens, a row an objective; empty where there was none.
-        training: setting → value, as `settings_of` gives them, `max_length` among them.
+        training: setting → value, as `settings_of` gives them, `max_length` and `head` among them.
         metrics: rows of `models.comparison.compare`, the model's own first.
         report: rows of `models.comparison.classification_report`.
         error: of `models.comparison.calibration_report`.
@@ -164,7 +167,7 @@ def _training(card: Card) -> list[str]:
     how = card.training
     told = (
         f"{how['steps']:,} steps over {how['tokens']:,} tokens took {how['seconds']:,.0f} s on {inert(how['device'])} "
-        f"in {inert(how['precision'])}. Fine-tuned by binary cross-entropy with AdamW, linear warm-up and decay; the "
+        f"in {inert(how['precision'])}. Fine-tuned by {LOSSES[how['head']]} with AdamW, linear warm-up and decay; the "
         "weights are those of the best evaluation on valid."
     )
     told = f"{told} {in_parts(how['parts'])}".rstrip()

@@ -133,17 +133,20 @@ def load_encoder(where: Where, seed: int = 0) -> PreTrainedModel:
     return _load(AutoModel, where, seed)
 
 
-def load_classifier(where: Where, seed: int = 0, outputs: int = 0, scale: float | None = None) -> TextClassifier:
+def load_classifier(
+    where: Where, seed: int = 0, outputs: int = 0, scale: float | None = None, *, graded: bool = False
+) -> TextClassifier:
     """The encoder under a head of so many logits; a head that `where` lacks starts from `seed`.
 
     outputs: 0 takes the head that a saved classifier has, and one logit for a bare encoder. For two classes one logit,
     P(label = 1) = σ(w·h + b), is the same model as two with half the head's parameters, and what Platt's calibration
     expects.
     scale: of a new head of cosines (see `prototypes`), in place of a linear one.
+    graded: the logits of a new head are those of grades (see `tasks`).
     """
     config = read_config(where)
     if outputs or "TextClassifier" not in (config.architectures or []):
-        config.num_labels = outputs or 1
+        config.num_labels, config.graded = outputs or 1, graded
     if scale is not None:
         config.head_scale = scale
     return _load(TextClassifier, where, seed, config)

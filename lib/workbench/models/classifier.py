@@ -35,6 +35,7 @@ class TextClassifier(PreTrainedModel):
         setattr(self, self.base_model_prefix, encoder)
         self.dropout = torch.nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1))
         self.scale: float | None = getattr(config, "head_scale", None)
+        self.graded = bool(getattr(config, "graded", False))  # the logits are those of grades, see `tasks`
         self.classifier = torch.nn.Linear(config.hidden_size, int(config.num_labels or 1), bias=self.scale is None)
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad = not name.startswith("pooler.")

@@ -40,7 +40,7 @@ class Scores:
 
 
 def binary(pairs: pd.DataFrame, positive_from: int) -> pd.DataFrame:
-    """The pairs with label 1 for a grade of at least `positive_from`, else 0.
+    """The pairs with label 1 for a `grade` (the label before) of at least `positive_from`, else 0.
 
     Raises:
         ValueError: no pair, or every pair, is positive then.
@@ -52,7 +52,7 @@ def binary(pairs: pd.DataFrame, positive_from: int) -> pd.DataFrame:
         raise ValueError(
             f"positive_from is {positive_from}, and the pairs have the grades {grades}: choose between them"
         )
-    return pairs.assign(label=label)
+    return pairs.assign(label=label, grade=pairs["label"])
 
 
 def in_splits(

@@ -18,7 +18,7 @@ from workbench.models.device import Device
 from workbench.models.loop import Batch, Evaluate, Loss, TrainSettings
 from workbench.models.methods import Adaptation
 from workbench.models.scoring import score_pairs, score_texts
-from workbench.models.tasks import Task, TaskError, check_differ, row_weights
+from workbench.models.tasks import Task, TaskError, check_differ, expected_grade, row_weights
 from workbench.models.tracking import UNTRACKED, Tracker
 from workbench.models.training import TrainResult, train
 
@@ -137,10 +137,12 @@ def fine_tune(
     device: Device,
     checkpoints: str | Path | Keeper,
     tracker: Tracker = UNTRACKED,
+    judged: Task | None = None,
 ) -> TrainResult:
     """Train in place on `batches`; stops early, and keeps the best weights, by the task's loss on `valid`'s rows.
 
-    adaptation: what `methods.adapt` gave for the model.
+    adaptation: what `methods.adapt` gave for the model. judged: the task of valid's rows where it is another one: a
+    model that learns grades, or numbers, may be judged by how well it tells yes from no.
 
     Raises:
         TaskError: the head was made for another number of classes, or valid cannot judge it.
@@ -157,14 +159,14 @@ def fine_tune(
         model,
         batches,
         task_loss(task, adaptation),
-        judge(tokenizer, valid, task, device),
-        better=task.better,
+        judge(tokenizer, valid, judged or task, device),
+        better=(judged or task).better,
         settings=settings,
         device=device,
         checkpoints=checkpoints,
         tracker=tracker,
         callbacks=adaptation.callbacks,
-        what=f"{task!r} {identity_of(valid)}",
+        what=f"{task!r} {judged!r} {identity_of(valid)}",
         resumes=adaptation.resumes,
     )
 
@@ -188,4 +190,5 @@ def _numbers(
     weights: np.ndarray,
     device: Device,
 ) -> dict[str, float]:
-    return task.numbers(targets, score_texts(device.compact(model), texts, device), weights)
+    logits = score_texts(device.compact(model), texts, device)
+    return task.numbers(targets, expected_grade(logits) if model.graded and task.kind == "binary" else logits, weights)

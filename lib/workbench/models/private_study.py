@@ -66,7 +66,7 @@ def sweep(
     for subject, budget in budgets.items():
         for number in range(seeds):
             mine = setup.repeated(number)
-            model = base.load_classifier(mine.start.where, mine.start.seed, mine.start.outputs)
+            model = base.load_classifier(mine.start.where, mine.start.seed, mine.start.task.outputs)
             spent = train_privately(
                 model, mine.material.tokenizer, mine.material.train, mine.material.valid, mine.material.task, budget,
                 method=method, options=options, steps=steps, batch_rows=batch_rows,

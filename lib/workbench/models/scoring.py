@@ -14,6 +14,7 @@ from workbench.models.batching import TextRows, cut_batches
 from workbench.models.classifier import TextClassifier, mean_over
 from workbench.models.device import Device
 from workbench.models.parts import by_halves
+from workbench.models.tasks import expected_grade
 from workbench.models.unpadded import without_padding
 
 TOGETHER = 32  # batches whose results are fetched at once
@@ -28,13 +29,15 @@ def score_pairs(
     *,
     batch_tokens: int = 0,
 ) -> np.ndarray:
-    """The logit of every pair (context, candidate), float32, in the order given.
+    """The score of every pair (context, candidate), float32, in the order given; the classifier is ready.
 
-    The classifier has one logit, and is ready (see `score_texts`); σ(logit) is its probability before calibration.
+    Of a head of one logit that is it, and σ(logit) is its probability before calibration; of a head of grades it is
+    the grade to be expected.
     """
     if len(contexts) != len(candidates):
         raise ValueError(f"{len(contexts)} contexts and {len(candidates)} candidates do not make pairs.")
-    return score_texts(model, TextRows(tokenizer, contexts, candidates), device, batch_tokens)
+    logits = score_texts(model, TextRows(tokenizer, contexts, candidates), device, batch_tokens)
+    return expected_grade(logits) if model.graded else logits
 
 
 @torch.inference_mode()

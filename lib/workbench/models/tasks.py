@@ -196,6 +196,15 @@ class Task:
         }
 
 
+def expected_grade(logits: np.ndarray) -> np.ndarray:
+    """The place of the grade that is to be expected (rows), from the logits of "grades" (rows × outputs).
+
+    It is the sum of the probabilities to reach each grade, and orders rows whose grades are uncertain.
+    """
+    passed = torch.sigmoid(torch.from_numpy(np.asarray(logits, dtype=np.float64).reshape(len(logits), -1)))
+    return passed.cumprod(1).sum(1).numpy().astype(np.float32)
+
+
 def task_for(
     labels: pd.Series, kind: str, *, balance: bool = False, focal: float = 0.0, smoothing: float = 0.0
 ) -> Task:

@@ -19,26 +19,27 @@ from workbench.models.classifier import TextClassifier
 from workbench.models.device import Device
 from workbench.models.finetuning import LabelledBatches, fine_tune, training_batches
 from workbench.models.loop import Diverged, TrainSettings
-from workbench.models.tasks import Task
+from workbench.models.tasks import Task, TaskError, task_for
 from workbench.models.tracking import UNTRACKED, Tracker
 from workbench.models.training import TrainResult
 from workbench.spelling import nearest
 
 Place = Callable[[str], str | Path | Keeper]
 Track = Callable[[str], Tracker]
+HEADS = ("binary", "grades", "number")
 
 
 @dataclass(frozen=True)
 class Start:
-    """From what a training starts: the base model, the logits of its head, and the seed of what is added."""
+    """From what a training starts: the base model, the task of its head, and the seed of what is added."""
 
     where: Where
-    outputs: int
+    task: Task
     seed: int
 
     def model(self, method: str, options: methods.Options, steps: int) -> tuple[TextClassifier, methods.Adaptation]:
         """A fresh model, prepared for a method."""
-        model = base.load_classifier(self.where, self.seed, self.outputs)
+        model = base.load_classifier(self.where, self.seed, self.task.outputs, graded=self.task.kind == "grades")
         return model, methods.adapt(model, method, options, steps=steps, seed=self.seed)
 
 
@@ -62,9 +63,29 @@ def starts(adapted: str | Path, began: Where, others: Sequence[str]) -> dict[str
     return {"adapted": adapted} | {name: known[name] for name in others}
 
 
+def to_learn(train: pd.DataFrame, head: str) -> tuple[Task, pd.DataFrame]:
+    """The task of a head for pairs, and train's rows with its labels.
+
+    Args:
+        train: label (0 or 1), and the grade that it was made of.
+        head: "binary" learns the label; "grades" (in an order) and "number" (by squared error) the grade.
+
+    Raises:
+        TaskError: another head, or grades that are all alike.
+
+    """
+    if head not in HEADS:
+        raise TaskError(f"Pairs have no head {head!r}{nearest(head, HEADS)}: use {', '.join(HEADS)}.")
+    rows = train if head == "binary" else train.assign(label=train["grade"])
+    return task_for(rows["label"], head), rows
+
+
 @dataclass(frozen=True)
 class Material:
-    """What is trained on and chosen by; texts are read once, for all trainings."""
+    """What is trained on and chosen by; texts are read once, for all trainings.
+
+    task is that of train's labels; judged, if it is given, that of valid's (see `finetuning.fine_tune`).
+    """
 
     tokenizer: PreTrainedTokenizerBase
     train: pd.DataFrame
@@ -72,6 +93,7 @@ class Material:
     task: Task
     batch_tokens: int
     use_weights: bool = False
+    judged: Task | None = None
 
     @cached_property
     def _read(self) -> LabelledBatches:
@@ -167,7 +189,7 @@ def learn(
             result = fine_tune(
                 model, material.tokenizer, batches, material.valid, material.task, adaptation,
                 settings=replace(setup.settings, learning_rate=rate), device=setup.device,
-                checkpoints=setup.place(name), tracker=setup.track(name),
+                checkpoints=setup.place(name), tracker=setup.track(name), judged=material.judged,
             )  # fmt: skip
         except Diverged:
             if rate == rates[-1] and not found:
