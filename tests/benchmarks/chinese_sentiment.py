@@ -37,7 +37,7 @@ from .record import FOLDER, record
 SHAPE = {"hidden": 256, "layers": 4, "heads": 4, "pieces": 8000}
 LENGTH, LABELLED, TARGET = 128, 0.1, 0.03
 MLM = {"tokens": 6_000_000, "rate": 1e-3}
-RATES, PASSES = (1e-4, 3e-4), 8  # over the labelled texts
+RATES, PASSES = (1e-4, 3e-4, 1e-3), 8  # over the labelled texts
 WAYS = ("mlm", "random", "tfidf")
 
 

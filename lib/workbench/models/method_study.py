@@ -132,7 +132,10 @@ def _step(
     callbacks: Sequence[Any],
     state: TrainerState,
 ) -> tuple[float, int]:
-    """Seconds of one step, and bytes that its forward pass kept for the backward pass."""
+    """Seconds of one step, and bytes that its forward pass kept for the backward pass.
+
+    Steps of a training, but one at a time: methods take turns at a batch, which no whole training lets them do.
+    """
     kept: dict[int, int] = {}
     weights = {value.untyped_storage().data_ptr() for value in model.parameters()}
 
