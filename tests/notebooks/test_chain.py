@@ -137,7 +137,9 @@ def test_the_model_card_says_what_was_measured(run: Path) -> None:
 
 
 def test_curves_are_kept_and_not_handed_on(run: Path) -> None:
-    for stage, trainings in (("02_pretraining", ["mlm"]), ("03_finetuning", ["adapted", "base"])):
+    settings = "full-20000-0.0001-20170101"  # method, tokens, learning rate, seed
+    tuned = [f"{name}-{settings}" for name in ("adapted", "base")]
+    for stage, trainings in (("02_pretraining", ["mlm"]), ("03_finetuning", tuned)):
         assert sorted(path.name for path in (run / stage / "tracking").iterdir()) == trainings
         assert all(len(list((run / stage / "tracking" / name).glob("events.*"))) == 1 for name in trainings)
         assert not [each for each in read(run / stage / "manifest.json")["outputs"] if "tracking" in each["path"]]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import AlbertConfig
 
 from workbench.metrics.classification import roc_auc
 from workbench.models import base, methods
@@ -106,3 +107,13 @@ def test_the_expected_grade_adds_up_from_the_probabilities() -> None:
     told = Task("grades", ("none", "some", "much", "all")).predict(logits)
     np.testing.assert_allclose(expected_grade(logits), told @ np.arange(4), rtol=1e-6)
     np.testing.assert_allclose(expected_grade(logits[:, 0]), 1 / (1 + np.exp(-logits[:, 0])), rtol=1e-6)
+
+
+def test_layers_that_share_their_weights_are_trained_or_not_together() -> None:
+    model = base.load_classifier(AlbertConfig(**base.TINY, embedding_size=16, vocab_size=300), seed=1)
+    methods.adapt(model, "full")
+    for method, options in (("full", {"frozen_layers": 1}), ("lora", {})):
+        with pytest.raises(
+            methods.MethodError, match="layers of a albert are not known: use full with frozen_layers 0"
+        ):
+            methods.adapt(model, method, options)

@@ -55,5 +55,5 @@ def frozen(model: PreTrainedModel) -> bool:
 def _layers(model: PreTrainedModel) -> nn.ModuleList:
     try:
         return methods.blocks(model)
-    except StopIteration as error:
+    except methods.MethodError as error:
         raise CompileError(f"The layers of a {model.config.model_type} are not known: set compile to false.") from error

@@ -134,10 +134,19 @@ def save_trained(model: PreTrainedModel, path: str | Path) -> int:
 
 
 def blocks(model: PreTrainedModel) -> nn.ModuleList:
-    """The transformer layers of a model, from below."""
+    """The transformer layers of a model, from below.
+
+    Raises:
+        MethodError: it has none that could be told apart, as an ALBERT, whose layers share their weights.
+
+    """
     count = model.config.num_hidden_layers
-    found = (part for part in model.base_model.modules() if isinstance(part, nn.ModuleList) and len(part) == count)
-    return next(found)
+    for part in model.base_model.modules():
+        if isinstance(part, nn.ModuleList) and len(part) == count:
+            return part
+    raise MethodError(
+        f"The layers of a {model.config.model_type} are not known: use full with frozen_layers 0, or head."
+    )
 
 
 def _known(method: str) -> Method:
@@ -148,15 +157,16 @@ def _known(method: str) -> Method:
 
 def _full(model: PreTrainedModel, options: Options, _steps: int) -> None:
     """Every weight that the model has free, but for those of the embeddings and of the lower layers that stay."""
-    layers, frozen = blocks(model), options["frozen_layers"]
+    if not (frozen := options["frozen_layers"]):
+        return
+    layers = blocks(model)
     if not isinstance(frozen, int) or not 0 <= frozen < len(layers):
         raise MethodError(
             f"frozen_layers is {frozen}, but the model has {len(layers)} layers: choose 0 to {len(layers) - 1}."
         )
-    if frozen:
-        kept = {id(parameter) for layer in layers[frozen:] for parameter in layer.parameters()}
-        for parameter in model.base_model.parameters():
-            parameter.requires_grad = parameter.requires_grad and id(parameter) in kept
+    kept = {id(parameter) for layer in layers[frozen:] for parameter in layer.parameters()}
+    for parameter in model.base_model.parameters():
+        parameter.requires_grad = parameter.requires_grad and id(parameter) in kept
 
 
 def _head(_model: PreTrainedModel, _options: Options, _steps: int) -> None:
