@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import banking77
-from benchmarks.banking77 import Recipe, choose, drawn, held_out, measured
+from benchmarks.banking77 import Recipe, Run, choose, drawn, held_out, measured
 from workbench.models.device import choose_device
+from workbench.models.tasks import task_for
 
 DEVICE = choose_device("fp32", threads=1)
 
@@ -49,6 +51,17 @@ def test_a_run_is_kept_and_tells_what_it_was_taught(
     assert sum(found["last"]) == len(judging) == len(found["first"])
     monkeypatch.setattr(banking77, "Run", lambda *_: pytest.fail("it was measured again"))
     assert measured(recipe, 5, 1, pool, judging, DEVICE, tmp_path) == found
+
+
+def test_a_logistic_regression_has_its_share_in_the_vote(questions: pd.DataFrame) -> None:
+    pool, judging = held_out(questions)
+    run = Run(Recipe(1e-3, 5, batch_tokens=128, vote=0.9), task_for(pool["label"], "classes"), 1, DEVICE)
+    alone = run.of_frozen(pool, judging)
+    assert (alone.argmax(1) == run.task.targets(judging["label"])).all()
+    run.of_frozen = lambda *_: np.roll(alone, 1, axis=1)  # type: ignore[method-assign]  # it tells the wrong class
+    found = run.right(pool, pool.iloc[:0], judging)
+    assert found["first"].all()
+    assert not found["last"].any()
 
 
 def test_the_recipe_that_tells_most_is_chosen(
