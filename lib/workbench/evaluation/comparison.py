@@ -12,7 +12,7 @@ from workbench.metrics.ranking import ranking_metrics
 from workbench.ranking.period import Period
 
 Slice = Callable[[pd.DataFrame], np.ndarray]  # rows of (user, item) codes → which belong to the slice
-CUT = {"ndcg", "recall", "precision"}  # metrics that have a k; the reciprocal rank has none
+CUT = {"ndcg", "ndcg_exp", "map", "recall", "precision", "hit"}  # metrics that have a k; the reciprocal rank has none
 
 
 def user_values(period: Period, rankers: Sequence[str], k: int = 10, inside: Slice | None = None) -> pd.DataFrame:

@@ -42,15 +42,17 @@ def check_against_reference(period: Period, rankers: Sequence[str], count: int =
     """Hold our metrics of the first `count` users against ``ir-measures`` on the same lists, ties broken.
 
     Returns:
-        The largest difference of any user, ranker and metric (NDCG@k, recall@k, precision@k, MRR).
+        The largest difference of any user, ranker and metric (``METRICS``).
 
     Raises:
         ValueError: it is above 1e-9, so one of the two is wrong.
     """
     import ir_measures  # here: it takes a second to load, and only this check needs it
-    from ir_measures import RR, P, R, nDCG
+    from ir_measures import AP, RR, P, R, Success, nDCG
 
-    names = {nDCG @ k: "ndcg", R @ k: "recall", P @ k: "precision", RR: "mrr"}
+    names = {
+        nDCG @ k: "ndcg", AP @ k: "map", RR: "mrr", R @ k: "recall", P @ k: "precision", Success @ k: "hit",
+    }  # fmt: skip
     users = period.truth.user.unique()[:count]
     some = replace(
         period, pairs=period.pairs[period.pairs.user.isin(users)], truth=period.truth[period.truth.user.isin(users)]
